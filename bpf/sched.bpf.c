@@ -1,0 +1,558 @@
+//go:build ignore
+
+// SPDX-License-Identifier: (GPL-2.0-only OR MIT)
+/*
+ * The ALPS scheduler: the policy of "ALPS: An Adaptive Learning, Priority OS
+ * Scheduler for Serverless Functions" (ATC'24) on sched_ext.
+ *
+ * Tasks without a class are the system's own. They are served before all
+ * others and fairly among themselves (SYSTEM_DSQ, by virtual time). Tasks with
+ * a class wait in FUNCTIONS_DSQ, by rank and, within a rank, by virtual time.
+ * A class is found by the task's cgroup (the deepest ancestor that the policy
+ * lists) or else by its name.
+ */
+#include "kernel.h"
+#include "scx.h"
+#include "sched.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+/* Load-time choices; internal/load sets them. */
+
+/* Slice of a task that has no guaranteed one, in ns; never 0. */
+const volatile __u64 fair_slice_ns = 3000000;
+/* A task that waited longer is served out of turn, in ns; 0: never. */
+const volatile __u64 max_wait_ns = 1000000000;
+/* Slice of a task served out of turn, in ns. */
+const volatile __u64 promoted_slice_ns = 5000000;
+/* CPUs that may ever be online. */
+const volatile __u32 possible_cpus = 1;
+
+#define SYSTEM_DSQ 0
+#define FUNCTIONS_DSQ 1
+
+#define RANK_SYSTEM 0
+#define RANK_IDLE 0xffffffffU
+
+/*
+ * A key of FUNCTIONS_DSQ: the rank in the upper bits, the virtual time within
+ * the rank in the lower ones, in units of 1,024 ns. The kernel compares keys as
+ * signed differences, which leaves 63 bits. The virtual time wraps after 104
+ * days; for the moment in which it does, tasks of one rank are out of order.
+ */
+#define KEY_RANK_SHIFT 43
+#define KEY_TIME_SHIFT 10
+#define KEY_RANK_MAX ((1U << 20) - 1)
+
+/* How many waiting tasks one decision looks at for one that may run here. */
+#define PEEK_MAX 32
+/* Bits of FUNCTIONS_DSQ's tail that the starvation bound looks at, and how often. */
+#define STARVED_SCAN_MAX 64
+#define STARVED_SCAN_EVERY 16
+
+/* Sizes, not types: clang leaves types that only an inner map names undefined. */
+struct policy_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u64));
+	__uint(value_size, sizeof(struct alps_class));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct policy_map);
+} policy SEC(".maps");
+
+struct text_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_INNER_MAP); /* of any length */
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct alps_text_chunk));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__array(values, struct text_map);
+} texts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, ALPS_COUNTERS_LEN);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct alps_exit);
+} left SEC(".maps");
+
+/* What is known of a task. All of it is written by the CPU that holds the
+ * task's run queue lock, but for attained_ns, which the threads of a process
+ * add to at once. */
+struct task_ctx {
+	__u64 key_hash;    /* of the policy's key that fits; ALPS_NO_CLASS: none */
+	__u64 generation;  /* of the policy in which key_hash was found */
+	__u64 cgroup_id;   /* for which it was found */
+	__u64 comm[2];     /* for which it was found */
+	__u64 attained_ns; /* CPU time of the process, kept in its leader's */
+	__u64 counted_ns;  /* part of the task's CPU time that is in attained_ns */
+	__u64 vtime;       /* system tasks: weighted CPU time */
+	__u64 arrived_ns;  /* when the task was first seen */
+	__u64 queued_ns;   /* when it was last queued */
+	__u32 rank;
+	__u32 cpu_found;   /* select_cpu has found an idle CPU for it */
+	__u32 promoted;    /* its turn is out of turn */
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct task_ctx);
+} tasks SEC(".maps");
+
+struct name_buf {
+	__u64 words[ALPS_NAME_LEN / 8];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct name_buf);
+} names SEC(".maps");
+
+/* Rank of the task that each CPU runs. Read without a lock by CPUs that look
+ * for somebody to preempt: an outdated value costs one needless or one late
+ * preemption. */
+__u32 cpu_rank[ALPS_MAX_CPUS];
+
+/* Virtual time of the system task that ran last. Races lose an update of a
+ * value that only moves newcomers near the others. */
+__u64 system_vtime;
+
+/* Decisions since the tail of FUNCTIONS_DSQ was looked at. Benign races too. */
+__u32 since_scan;
+
+static inline void count(__u32 counter)
+{
+	__u64 *n = bpf_map_lookup_elem(&counters, &counter);
+
+	if (n)
+		(*n)++;
+}
+
+static inline struct task_ctx *task_ctx(struct task_struct *p)
+{
+	return bpf_task_storage_get(&tasks, p, 0, 0);
+}
+
+static inline struct alps_class *policy_entry(__u64 hash)
+{
+	__u32 zero = 0;
+	void *entries = bpf_map_lookup_elem(&policy, &zero);
+
+	return entries ? bpf_map_lookup_elem(entries, &hash) : NULL;
+}
+
+struct path_walk {
+	struct cgroup *cgroup;
+	__u64 hash;
+	__u64 found; /* hash of the deepest listed ancestor so far */
+	struct name_buf *name;
+};
+
+/* One path component: hashes it and looks the path so far up. */
+static long walk_component(__u32 i, struct path_walk *walk)
+{
+	struct cgroup *cgroup = walk->cgroup, *ancestor;
+	const char *name;
+	long len;
+
+	if (bpf_probe_read_kernel(&ancestor, sizeof(ancestor),
+				  (void *)cgroup + bpf_core_field_offset(cgroup->ancestors) + (i + 1) * sizeof(ancestor)))
+		return 1;
+	name = BPF_CORE_READ(ancestor, kn, name);
+	__builtin_memset(walk->name, 0, sizeof(*walk->name));
+	len = bpf_probe_read_kernel_str(walk->name, sizeof(*walk->name), name);
+	if (len <= 0)
+		return 1;
+	for (__u32 w = 0; w < ALPS_NAME_LEN / 8; w++) {
+		if (w * 8 >= len - 1)
+			break;
+		walk->hash = alps_hash_word(walk->hash, walk->name->words[w]);
+	}
+	/* The end of a component, so that /ab/c is not /a/bc. */
+	walk->hash = alps_hash_word(walk->hash, '/');
+	if (policy_entry(walk->hash))
+		walk->found = walk->hash;
+	return 0;
+}
+
+static __u64 find_by_cgroup(struct cgroup *cgroup)
+{
+	struct path_walk walk = { .cgroup = cgroup, .hash = ALPS_HASH_CGROUP, .found = ALPS_NO_CLASS };
+	__u32 zero = 0;
+	__u32 depth = BPF_CORE_READ(cgroup, level);
+
+	walk.name = bpf_map_lookup_elem(&names, &zero);
+	if (!walk.name)
+		return ALPS_NO_CLASS;
+	if (depth > ALPS_MAX_DEPTH)
+		depth = ALPS_MAX_DEPTH;
+	bpf_loop(depth, walk_component, &walk, 0);
+	return walk.found;
+}
+
+static __u64 find_by_comm(const __u64 comm[2])
+{
+	__u64 hash = ALPS_HASH_COMM;
+
+	hash = alps_hash_word(hash, comm[0]);
+	hash = alps_hash_word(hash, comm[1]);
+	return policy_entry(hash) ? hash : ALPS_NO_CLASS;
+}
+
+/* The bytes after the final zero of a task's name are not always zero. */
+static void read_comm(struct task_struct *p, __u64 comm[2])
+{
+	comm[0] = comm[1] = 0;
+	bpf_probe_read_kernel_str(comm, 16, p->comm);
+}
+
+/* The class of a task, NULL for a system task. What was found is kept for as
+ * long as the policy, the cgroup and (where it counts) the name are the same. */
+static struct alps_class *class_of(struct task_struct *p, struct task_ctx *tc)
+{
+	struct cgroup *cgroup = p->cgroups->dfl_cgrp;
+	__u64 cgroup_id = cgroup->kn->id;
+	struct alps_class *class = policy_entry(tc->key_hash);
+	__u64 comm[2];
+
+	read_comm(p, comm);
+	if (!class || class->generation != tc->generation || cgroup_id != tc->cgroup_id ||
+	    comm[0] != tc->comm[0] || comm[1] != tc->comm[1]) {
+		count(ALPS_RESOLVED);
+		tc->cgroup_id = cgroup_id;
+		tc->comm[0] = comm[0];
+		tc->comm[1] = comm[1];
+		tc->key_hash = find_by_cgroup(cgroup);
+		if (tc->key_hash == ALPS_NO_CLASS)
+			tc->key_hash = find_by_comm(comm);
+		class = policy_entry(tc->key_hash);
+		if (!class)
+			return NULL;
+		tc->generation = class->generation;
+	}
+	return class->steps_len ? class : NULL;
+}
+
+/* Counts the CPU time that the task has used since the last call, and returns
+ * what its process has used in all. */
+static __u64 account(struct task_struct *p, struct task_ctx *tc)
+{
+	struct task_struct *leader = p->group_leader;
+	__u64 used = p->se.sum_exec_runtime - tc->counted_ns;
+	struct task_ctx *process = NULL;
+
+	tc->counted_ns += used;
+	if (tc->rank == RANK_SYSTEM)
+		tc->vtime += used * 100 / (p->scx.weight ?: 1);
+	if (leader != p)
+		process = bpf_task_storage_get(&tasks, leader, 0, 0);
+	if (!process) /* a leader, or a thread that has outlived it */
+		process = tc;
+	__sync_fetch_and_add(&process->attained_ns, used);
+	return process->attained_ns;
+}
+
+struct decision {
+	__u64 slice_ns;
+	__u64 key; /* order in the task's queue */
+	__u32 rank;
+};
+
+static void decide(struct task_struct *p, struct task_ctx *tc, struct decision *d)
+{
+	struct alps_class *class = class_of(p, tc);
+	__u64 attained_ns = account(p, tc);
+	__u64 until_ns = ~0ULL;
+	__u64 slice_ns;
+	__u32 rank;
+
+	if (!class) {
+		/* Sleeping earns no more than a slice of credit. */
+		if ((__s64)(tc->vtime - (system_vtime - fair_slice_ns)) < 0)
+			tc->vtime = system_vtime - fair_slice_ns;
+		tc->rank = d->rank = RANK_SYSTEM;
+		d->slice_ns = fair_slice_ns;
+		d->key = tc->vtime;
+		return;
+	}
+	rank = class->steps[0].rank;
+	slice_ns = class->steps[0].slice_ns;
+	for (__u32 i = 1; i < ALPS_MAX_STEPS; i++) {
+		if (i >= class->steps_len)
+			break;
+		if (attained_ns < class->steps[i].from_ns) {
+			until_ns = class->steps[i].from_ns;
+			break;
+		}
+		rank = class->steps[i].rank;
+		slice_ns = class->steps[i].slice_ns;
+	}
+	if (!slice_ns)
+		slice_ns = fair_slice_ns;
+	if (slice_ns > until_ns - attained_ns)
+		slice_ns = until_ns - attained_ns;
+	if (rank > KEY_RANK_MAX)
+		rank = KEY_RANK_MAX;
+	tc->rank = d->rank = rank;
+	d->slice_ns = slice_ns;
+	d->key = (__u64)rank << KEY_RANK_SHIFT |
+		 (((tc->arrived_ns + attained_ns) >> KEY_TIME_SHIFT) & ((1ULL << KEY_RANK_SHIFT) - 1));
+}
+
+/* Makes the CPU that runs the worst rank, of those that the task may use, look
+ * again, if that rank is worse than the task's. */
+static void preempt_worst(struct task_struct *p, __u32 rank)
+{
+	__u32 worst = rank;
+	__s32 victim = -1;
+
+	for (__u32 cpu = 0; cpu < ALPS_MAX_CPUS; cpu++) {
+		if (cpu >= possible_cpus)
+			break;
+		if (cpu_rank[cpu] > worst && bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
+			worst = cpu_rank[cpu];
+			victim = cpu;
+		}
+	}
+	if (victim < 0 || victim >= ALPS_MAX_CPUS)
+		return;
+	/* So that the next one to come does not choose the same CPU. */
+	cpu_rank[victim] = rank;
+	count(ALPS_PREEMPTIONS);
+	scx_bpf_kick_cpu(victim, SCX_VALUE(scx_kick_flags, SCX_KICK_PREEMPT));
+}
+
+SEC("struct_ops/alps_select_cpu")
+__s32 BPF_PROG(alps_select_cpu, struct task_struct *p, __s32 prev_cpu, __u64 wake_flags)
+{
+	struct task_ctx *tc = task_ctx(p);
+	bool idle = false;
+	__s32 cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &idle);
+
+	/* Waking the task there makes an idle CPU look for work. */
+	if (tc)
+		tc->cpu_found = idle;
+	return cpu;
+}
+
+SEC("struct_ops/alps_enqueue")
+void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
+{
+	struct task_ctx *tc = task_ctx(p);
+	struct decision d = { .slice_ns = fair_slice_ns };
+	bool cpu_found = false;
+	__s32 cpu;
+
+	if (tc) {
+		cpu_found = tc->cpu_found;
+		tc->cpu_found = 0;
+		tc->promoted = 0;
+		tc->queued_ns = bpf_ktime_get_ns();
+		if (!tc->arrived_ns)
+			tc->arrived_ns = tc->queued_ns;
+		decide(p, tc, &d);
+	}
+	scx_bpf_dsq_insert_vtime(p, d.rank == RANK_SYSTEM ? SYSTEM_DSQ : FUNCTIONS_DSQ, d.slice_ns, d.key, enq_flags);
+	if (cpu_found)
+		return;
+	cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+	if (cpu >= 0)
+		scx_bpf_kick_cpu(cpu, SCX_VALUE(scx_kick_flags, SCX_KICK_IDLE));
+	else
+		preempt_worst(p, d.rank);
+}
+
+/* Moves the first task of a queue that may run on the CPU there, if its key
+ * is before `limit`. */
+static bool serve(__u64 dsq, __s32 cpu, __u64 limit)
+{
+	struct bpf_iter_scx_dsq it;
+	struct task_struct *p;
+	bool served = false;
+
+	bpf_iter_scx_dsq_new(&it, dsq, 0);
+	for (__u32 i = 0; i < PEEK_MAX; i++) {
+		p = bpf_iter_scx_dsq_next(&it);
+		if (!p || (__s64)(p->scx.dsq_vtime - limit) >= 0)
+			break;
+		if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
+			continue;
+		if (scx_bpf_dsq_move(&it, p, SCX_VALUE(scx_dsq_id_flags, SCX_DSQ_LOCAL), 0)) {
+			served = true;
+			break;
+		}
+	}
+	bpf_iter_scx_dsq_destroy(&it);
+	return served;
+}
+
+/* The starvation bound: from the worst rank on, the first task that has waited
+ * too long gets a short turn. */
+static bool serve_starved(__s32 cpu)
+{
+	struct bpf_iter_scx_dsq it;
+	struct task_struct *p;
+	struct task_ctx *tc;
+	bool served = false;
+	__u64 now;
+
+	if (!max_wait_ns || since_scan++ < STARVED_SCAN_EVERY)
+		return false;
+	since_scan = 0;
+	now = bpf_ktime_get_ns();
+	bpf_iter_scx_dsq_new(&it, FUNCTIONS_DSQ, SCX_VALUE(scx_dsq_iter_flags, SCX_DSQ_ITER_REV));
+	for (__u32 i = 0; i < STARVED_SCAN_MAX; i++) {
+		p = bpf_iter_scx_dsq_next(&it);
+		if (!p)
+			break;
+		tc = task_ctx(p);
+		if (!tc || (__s64)(now - tc->queued_ns) < (__s64)max_wait_ns || !bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
+			continue;
+		scx_bpf_dsq_move_set_slice(&it, promoted_slice_ns);
+		tc->promoted = 1;
+		if (scx_bpf_dsq_move(&it, p, SCX_VALUE(scx_dsq_id_flags, SCX_DSQ_LOCAL), 0)) {
+			count(ALPS_PROMOTIONS);
+			served = true;
+			break;
+		}
+		tc->promoted = 0;
+	}
+	bpf_iter_scx_dsq_destroy(&it);
+	return served;
+}
+
+/* Far enough behind any key that nothing is after it. */
+#define NO_LIMIT(dsq) ((dsq) == SYSTEM_DSQ ? system_vtime + (1ULL << 62) : (1ULL << 63) - 1)
+
+SEC("struct_ops/alps_dispatch")
+void BPF_PROG(alps_dispatch, __s32 cpu, struct task_struct *prev)
+{
+	struct decision d = {};
+	struct task_ctx *tc = NULL;
+	bool goes_on = false;
+
+	/* A task whose slice is over but who is still first goes on without
+	 * leaving the CPU. */
+	if (prev && (prev->scx.flags & SCX_VALUE(scx_ent_flags, SCX_TASK_QUEUED))) {
+		tc = task_ctx(prev);
+		if (tc && bpf_cpumask_test_cpu(cpu, prev->cpus_ptr)) {
+			goes_on = true;
+			decide(prev, tc, &d);
+		}
+	}
+	if (serve(SYSTEM_DSQ, cpu, goes_on && d.rank == RANK_SYSTEM ? d.key : NO_LIMIT(SYSTEM_DSQ)))
+		return;
+	if (!(goes_on && d.rank == RANK_SYSTEM)) {
+		if (serve_starved(cpu))
+			return;
+		if (serve(FUNCTIONS_DSQ, cpu, goes_on ? d.key : NO_LIMIT(FUNCTIONS_DSQ)))
+			return;
+	}
+	if (goes_on) {
+		count(ALPS_KEPT);
+		tc->promoted = 0;
+		prev->scx.slice = d.slice_ns;
+		if (cpu >= 0 && cpu < ALPS_MAX_CPUS)
+			cpu_rank[cpu] = d.rank;
+	}
+}
+
+SEC("struct_ops/alps_running")
+void BPF_PROG(alps_running, struct task_struct *p)
+{
+	struct task_ctx *tc = task_ctx(p);
+	__u32 cpu = bpf_get_smp_processor_id();
+	__u32 rank = tc && !tc->promoted ? tc->rank : RANK_SYSTEM;
+
+	if (cpu < ALPS_MAX_CPUS)
+		cpu_rank[cpu] = rank;
+	count(tc && tc->rank != RANK_SYSTEM ? ALPS_CLASS_TURNS : ALPS_SYSTEM_TURNS);
+	if (rank == RANK_SYSTEM && tc && (__s64)(tc->vtime - system_vtime) > 0)
+		system_vtime = tc->vtime;
+}
+
+SEC("struct_ops/alps_stopping")
+void BPF_PROG(alps_stopping, struct task_struct *p, bool runnable)
+{
+	struct task_ctx *tc = task_ctx(p);
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	if (cpu < ALPS_MAX_CPUS)
+		cpu_rank[cpu] = RANK_IDLE;
+	if (tc)
+		account(p, tc);
+}
+
+SEC("struct_ops/alps_init_task")
+__s32 BPF_PROG(alps_init_task, struct task_struct *p, struct scx_init_task_args *args)
+{
+	struct task_ctx *tc = bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	/* Without it the task is served as the system's: better than refusing
+	 * a fork, which is what an error would do. */
+	if (!tc) {
+		count(ALPS_LOST);
+		return 0;
+	}
+	tc->counted_ns = p->se.sum_exec_runtime;
+	tc->vtime = system_vtime;
+	return 0;
+}
+
+SEC("struct_ops.s/alps_init")
+__s32 BPF_PROG(alps_init)
+{
+	__s32 err = scx_bpf_create_dsq(SYSTEM_DSQ, -1);
+
+	return err ?: scx_bpf_create_dsq(FUNCTIONS_DSQ, -1);
+}
+
+SEC("struct_ops/alps_exit")
+void BPF_PROG(alps_exit, struct scx_exit_info *info)
+{
+	__u32 zero = 0;
+	struct alps_exit *out = bpf_map_lookup_elem(&left, &zero);
+
+	if (!out)
+		return;
+	bpf_probe_read_kernel_str(out->reason, sizeof(out->reason), BPF_CORE_READ(info, reason));
+	bpf_probe_read_kernel_str(out->msg, sizeof(out->msg), BPF_CORE_READ(info, msg));
+	out->code = BPF_CORE_READ(info, exit_code);
+	out->kind = BPF_CORE_READ(info, kind);
+}
+
+SEC(".struct_ops.link")
+struct sched_ext_ops alps = {
+	.select_cpu = (void *)alps_select_cpu,
+	.enqueue = (void *)alps_enqueue,
+	.dispatch = (void *)alps_dispatch,
+	.running = (void *)alps_running,
+	.stopping = (void *)alps_stopping,
+	.init_task = (void *)alps_init_task,
+	.init = (void *)alps_init,
+	.exit = (void *)alps_exit,
+	.name = "alps",
+};

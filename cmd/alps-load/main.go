@@ -1,0 +1,46 @@
+// Command alps-load puts scheduling policies in force: it reads a policy
+// stream, attaches and pins the sched_ext scheduler where it is not yet
+// running, and switches it to each window's policy in one step. The scheduler
+// stays in charge when the tool has ended, until alps-load unload.
+package main
+
+import (
+	"context"
+	"time"
+
+	"alps/internal/cli"
+	"alps/internal/load"
+)
+
+type flags struct {
+	Pins string `name:"pins" default:"/sys/fs/bpf/alps" placeholder:"DIR" help:"Where the scheduler is pinned, on a BPF file system."`
+
+	Load struct {
+		DryRun  bool          `name:"dry-run" help:"Check the policy and print it; touch nothing and need no privilege."`
+		MaxWait time.Duration `name:"max-wait" placeholder:"DURATION" default:"1s" help:"Serve a function that waited longer out of turn (counts when the scheduler is attached)."`
+		File    string        `arg:"" optional:"" help:"Policy to load; stdin unless given."`
+	} `cmd:"" default:"withargs" help:"Put a policy in force (what is done without a command)."`
+	Unload struct{} `cmd:"" help:"Detach the scheduler and remove its pins."`
+	Status struct{} `cmd:"" help:"Tell what is in force; exit 1 if the scheduler is not."`
+	Dump   struct{} `cmd:"" help:"Print the policy in force as CSV."`
+}
+
+func main() {
+	var f flags
+	cli.Main("alps-load", &f, f.run, description, cli.Filter())
+}
+
+var description = cli.Description("Put scheduling policies in force with sched_ext. Reads the policy stream of alps-tune.")
+
+func (f *flags) run(ctx context.Context, io cli.IO) error {
+	o := load.Options{Pins: f.Pins, MaxWait: f.Load.MaxWait}
+	switch io.Command {
+	case "unload":
+		return o.RunUnload(io)
+	case "status":
+		return o.RunStatus(io)
+	case "dump":
+		return o.RunDump(io)
+	}
+	return o.RunLoad(io, f.Load.File, f.Load.DryRun)
+}

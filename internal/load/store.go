@@ -1,0 +1,185 @@
+package load
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/cilium/ebpf"
+
+	"alps/internal/stream"
+)
+
+// The records below are those of bpf/sched.h.
+const (
+	textChunk  = 4096
+	maxReason  = 128
+	maxMessage = 256
+)
+
+type stepRecord struct {
+	FromNs, SliceNs uint64
+	Rank, _         uint32
+}
+
+type classRecord struct {
+	Generation   uint64
+	StepsLen, ID uint32
+	Steps        [MaxSteps]stepRecord
+}
+
+type textHead struct {
+	Generation, Bytes  uint64
+	Window, LoadedUnix int64
+}
+
+type exitRecord struct {
+	Kind   uint64
+	Code   int64
+	Reason [maxReason]byte
+	Msg    [maxMessage]byte
+}
+
+const noClass uint64 = 0
+
+// switchPolicy builds the maps of a policy beside those in force and then puts
+// them in their place: the text first, which is found by its generation, and
+// then, in one step, the policy.
+func switchPolicy(spec *ebpf.CollectionSpec, policy, texts *ebpf.Map, t *Table, generation uint64) error {
+	entries, err := newEntries(spec.Maps[pinPolicy].InnerMap, t, generation)
+	if err != nil {
+		return fmt.Errorf("making the map of the policy: %w", err)
+	}
+	defer entries.Close()
+	text, err := newText(spec.Maps[pinTexts].InnerMap, t, generation)
+	if err != nil {
+		return fmt.Errorf("making the map of the policy's text: %w", err)
+	}
+	defer text.Close()
+	if err := texts.Put(uint32(generation%2), text); err != nil {
+		return fmt.Errorf("putting the policy's text in place: %w", err)
+	}
+	if err := policy.Put(uint32(0), entries); err != nil {
+		return fmt.Errorf("switching to the policy: %w", err)
+	}
+	return nil
+}
+
+func newEntries(template *ebpf.MapSpec, t *Table, generation uint64) (*ebpf.Map, error) {
+	keys := make([]uint64, 0, len(t.Classes)+1)
+	records := make([]classRecord, 0, len(t.Classes)+1)
+	keys, records = append(keys, noClass), append(records, classRecord{Generation: generation})
+	for i, class := range t.Classes {
+		record := classRecord{Generation: generation, StepsLen: uint32(len(class.Steps)), ID: uint32(i)}
+		for j, step := range class.Steps {
+			record.Steps[j] = stepRecord{FromNs: step.FromNs, SliceNs: step.SliceNs, Rank: step.Rank}
+		}
+		keys, records = append(keys, class.Hash), append(records, record)
+	}
+	spec := template.Copy()
+	spec.Name = "alps_entries"
+	spec.MaxEntries = uint32(len(keys))
+	entries, err := ebpf.NewMap(spec)
+	if err != nil {
+		return nil, err
+	}
+	if n, err := entries.BatchUpdate(keys, records, nil); err != nil || n != len(keys) {
+		entries.Close()
+		return nil, fmt.Errorf("%d of %d keys were written: %w", n, len(keys), err)
+	}
+	return entries, nil
+}
+
+func newText(template *ebpf.MapSpec, t *Table, generation uint64) (*ebpf.Map, error) {
+	var csv bytes.Buffer
+	w := stream.NewWriter[stream.Policy](&csv)
+	if err := w.Write(t.Window, t.Rows); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	head := textHead{
+		Generation: generation, Bytes: uint64(csv.Len()),
+		Window: int64(t.Window), LoadedUnix: time.Now().UnixNano(),
+	}
+	text, err := binary.Append(nil, binary.NativeEndian, head)
+	if err != nil {
+		return nil, err
+	}
+	text = append(text, csv.Bytes()...)
+
+	spec := template.Copy()
+	spec.Name = "alps_text"
+	spec.MaxEntries = uint32((len(text) + textChunk - 1) / textChunk)
+	m, err := ebpf.NewMap(spec)
+	if err != nil {
+		return nil, err
+	}
+	for i := uint32(0); len(text) > 0; i++ {
+		var chunk [textChunk]byte
+		text = text[copy(chunk[:], text):]
+		if err := m.Put(i, chunk[:]); err != nil {
+			m.Close()
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// generationOf returns the generation of the policy in force.
+func generationOf(policy *ebpf.Map) (uint64, error) {
+	var entries *ebpf.Map
+	if err := policy.Lookup(uint32(0), &entries); err != nil {
+		return 0, fmt.Errorf("reading the policy in force: %w", err)
+	}
+	defer entries.Close()
+	var record classRecord
+	if err := entries.Lookup(noClass, &record); err != nil {
+		return 0, fmt.Errorf("reading the policy in force: %w", err)
+	}
+	return record.Generation, nil
+}
+
+// textOf returns the text of the policy in force.
+func textOf(policy, texts *ebpf.Map) (head textHead, csv []byte, err error) {
+	// A loader may switch twice while the text is read; its generation
+	// tells, and the next try meets the new one.
+	const tries = 10
+	for range tries {
+		generation, err := generationOf(policy)
+		if err != nil {
+			return textHead{}, nil, err
+		}
+		text, err := readText(texts, uint32(generation%2))
+		if err != nil {
+			return textHead{}, nil, fmt.Errorf("reading the policy's text: %w", err)
+		}
+		n, err := binary.Decode(text, binary.NativeEndian, &head)
+		if err != nil {
+			return textHead{}, nil, fmt.Errorf("reading the policy's text: %w", err)
+		}
+		if head.Generation == generation && head.Bytes <= uint64(len(text)-n) {
+			return head, text[n : n+int(head.Bytes)], nil
+		}
+	}
+	return textHead{}, nil, fmt.Errorf("the policy was replaced %d times while it was read", tries)
+}
+
+func readText(texts *ebpf.Map, slot uint32) ([]byte, error) {
+	var m *ebpf.Map
+	if err := texts.Lookup(slot, &m); err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	text := make([]byte, 0, int(m.MaxEntries())*textChunk)
+	for i := range m.MaxEntries() {
+		var chunk [textChunk]byte
+		if err := m.Lookup(i, &chunk); err != nil {
+			return nil, err
+		}
+		text = append(text, chunk[:]...)
+	}
+	return text, nil
+}
