@@ -107,6 +107,8 @@ struct task_ctx {
 	__u64 vtime;       /* system tasks: weighted CPU time */
 	__u64 arrived_ns;  /* when the task was first seen */
 	__u64 queued_ns;   /* when it was last queued */
+	__u64 key;         /* functions: its order in the queue, for the slice at hand */
+	__u64 slice_end_ns; /* functions: CPU time of the task at which the slice at hand is used up */
 	__u32 rank;
 	__u32 cpu_found;   /* select_cpu has found an idle CPU for it */
 	__u32 promoted;    /* its turn is out of turn */
@@ -131,9 +133,11 @@ struct {
 	__type(value, struct name_buf);
 } names SEC(".maps");
 
-/* Rank of the task that each CPU runs. Read without a lock by CPUs that look
- * for somebody to preempt: an outdated value costs one needless or one late
- * preemption. */
+/* Rank of the task that each CPU runs or is about to run. It changes when a
+ * CPU has chosen, not when the task before has stopped: that one is queued in
+ * between, and would else see a CPU without a task and preempt its successor.
+ * Read without a lock by CPUs that look for somebody to preempt: an outdated
+ * value costs one needless or one late preemption. */
 __u32 cpu_rank[ALPS_MAX_CPUS];
 
 /* Virtual time of the system task that ran last. Races lose an update of a
@@ -142,6 +146,12 @@ __u64 system_vtime;
 
 /* Decisions since the tail of FUNCTIONS_DSQ was looked at. Benign races too. */
 __u32 since_scan;
+
+static inline void set_rank(__s32 cpu, __u32 rank)
+{
+	if (cpu >= 0 && cpu < ALPS_MAX_CPUS)
+		cpu_rank[cpu] = rank;
+}
 
 static inline void count(__u32 counter)
 {
@@ -310,16 +320,22 @@ static void decide(struct task_struct *p, struct task_ctx *tc, struct decision *
 		rank = class->steps[i].rank;
 		slice_ns = class->steps[i].slice_ns;
 	}
-	if (!slice_ns)
-		slice_ns = fair_slice_ns;
-	if (slice_ns > until_ns - attained_ns)
-		slice_ns = until_ns - attained_ns;
 	if (rank > KEY_RANK_MAX)
 		rank = KEY_RANK_MAX;
-	tc->rank = d->rank = rank;
-	d->slice_ns = slice_ns;
-	d->key = (__u64)rank << KEY_RANK_SHIFT |
-		 (((tc->arrived_ns + attained_ns) >> KEY_TIME_SHIFT) & ((1ULL << KEY_RANK_SHIFT) - 1));
+	/* Who is pushed aside within a slice keeps the rest of it, and its place. */
+	if (rank != tc->rank || (__s64)(tc->slice_end_ns - tc->counted_ns) <= 0) {
+		if (!slice_ns)
+			slice_ns = fair_slice_ns;
+		if (slice_ns > until_ns - attained_ns)
+			slice_ns = until_ns - attained_ns;
+		tc->rank = rank;
+		tc->slice_end_ns = tc->counted_ns + slice_ns;
+		tc->key = (__u64)rank << KEY_RANK_SHIFT |
+			  (((tc->arrived_ns + attained_ns) >> KEY_TIME_SHIFT) & ((1ULL << KEY_RANK_SHIFT) - 1));
+	}
+	d->rank = rank;
+	d->slice_ns = tc->slice_end_ns - tc->counted_ns;
+	d->key = tc->key;
 }
 
 /* Makes the CPU that runs the worst rank, of those that the task may use, look
@@ -337,10 +353,10 @@ static void preempt_worst(struct task_struct *p, __u32 rank)
 			victim = cpu;
 		}
 	}
-	if (victim < 0 || victim >= ALPS_MAX_CPUS)
+	if (victim < 0)
 		return;
 	/* So that the next one to come does not choose the same CPU. */
-	cpu_rank[victim] = rank;
+	set_rank(victim, rank);
 	count(ALPS_PREEMPTIONS);
 	scx_bpf_kick_cpu(victim, SCX_VALUE(scx_kick_flags, SCX_KICK_PREEMPT));
 }
@@ -376,13 +392,17 @@ void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 		decide(p, tc, &d);
 	}
 	scx_bpf_dsq_insert_vtime(p, d.rank == RANK_SYSTEM ? SYSTEM_DSQ : FUNCTIONS_DSQ, d.slice_ns, d.key, enq_flags);
-	if (cpu_found)
+	if (cpu_found) {
+		set_rank(scx_bpf_task_cpu(p), d.rank);
 		return;
+	}
 	cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
-	if (cpu >= 0)
+	if (cpu >= 0) {
+		set_rank(cpu, d.rank);
 		scx_bpf_kick_cpu(cpu, SCX_VALUE(scx_kick_flags, SCX_KICK_IDLE));
-	else
+	} else {
 		preempt_worst(p, d.rank);
+	}
 }
 
 /* Moves the first task of a queue that may run on the CPU there, if its key
@@ -391,6 +411,7 @@ static bool serve(__u64 dsq, __s32 cpu, __u64 limit)
 {
 	struct bpf_iter_scx_dsq it;
 	struct task_struct *p;
+	struct task_ctx *tc;
 	bool served = false;
 
 	bpf_iter_scx_dsq_new(&it, dsq, 0);
@@ -400,7 +421,9 @@ static bool serve(__u64 dsq, __s32 cpu, __u64 limit)
 			break;
 		if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
 			continue;
+		tc = task_ctx(p);
 		if (scx_bpf_dsq_move(&it, p, SCX_VALUE(scx_dsq_id_flags, SCX_DSQ_LOCAL), 0)) {
+			set_rank(cpu, tc ? tc->rank : RANK_SYSTEM);
 			served = true;
 			break;
 		}
@@ -435,6 +458,7 @@ static bool serve_starved(__s32 cpu)
 		tc->promoted = 1;
 		if (scx_bpf_dsq_move(&it, p, SCX_VALUE(scx_dsq_id_flags, SCX_DSQ_LOCAL), 0)) {
 			count(ALPS_PROMOTIONS);
+			set_rank(cpu, RANK_SYSTEM);
 			served = true;
 			break;
 		}
@@ -475,8 +499,9 @@ void BPF_PROG(alps_dispatch, __s32 cpu, struct task_struct *prev)
 		count(ALPS_KEPT);
 		tc->promoted = 0;
 		prev->scx.slice = d.slice_ns;
-		if (cpu >= 0 && cpu < ALPS_MAX_CPUS)
-			cpu_rank[cpu] = d.rank;
+		set_rank(cpu, d.rank);
+	} else {
+		set_rank(cpu, RANK_IDLE);
 	}
 }
 
@@ -484,11 +509,9 @@ SEC("struct_ops/alps_running")
 void BPF_PROG(alps_running, struct task_struct *p)
 {
 	struct task_ctx *tc = task_ctx(p);
-	__u32 cpu = bpf_get_smp_processor_id();
 	__u32 rank = tc && !tc->promoted ? tc->rank : RANK_SYSTEM;
 
-	if (cpu < ALPS_MAX_CPUS)
-		cpu_rank[cpu] = rank;
+	set_rank(bpf_get_smp_processor_id(), rank);
 	count(tc && tc->rank != RANK_SYSTEM ? ALPS_CLASS_TURNS : ALPS_SYSTEM_TURNS);
 	if (rank == RANK_SYSTEM && tc && (__s64)(tc->vtime - system_vtime) > 0)
 		system_vtime = tc->vtime;
@@ -498,10 +521,7 @@ SEC("struct_ops/alps_stopping")
 void BPF_PROG(alps_stopping, struct task_struct *p, bool runnable)
 {
 	struct task_ctx *tc = task_ctx(p);
-	__u32 cpu = bpf_get_smp_processor_id();
 
-	if (cpu < ALPS_MAX_CPUS)
-		cpu_rank[cpu] = RANK_IDLE;
 	if (tc)
 		account(p, tc);
 }

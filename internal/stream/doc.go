@@ -2,4 +2,9 @@
 // exchange: invocations (alps-collect to alps-sim), turns (alps-sim to
 // alps-tune) and policy (alps-tune to alps-load). docs/pipeline.md is the
 // contract; this package is the only place that knows the columns.
+//
+// gocsv maps cells to structs through the cell types, which are strict where
+// gocsv is not. What gocsv does not do is done around it: checking the header,
+// finding the windows, telling the line. Its process-wide switches are left
+// alone.
 package stream

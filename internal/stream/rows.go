@@ -119,7 +119,7 @@ type Policy struct {
 	// StdevNs is the population standard deviation of the slices.
 	StdevNs Nanos `csv:"stdev_ns" stream:"optional"`
 	// Penalty is the factor p of the overload rule, from 0 to 1.
-	Penalty float64 `csv:"penalty" stream:"optional"`
+	Penalty Factor `csv:"penalty" stream:"optional"`
 	// WaitNs is the median SRPT wait that gave the rank.
 	WaitNs Nanos `csv:"wait_ns" stream:"optional"`
 	// LastNs is the slice of the window before, which inertia mixed in; 0

@@ -1,0 +1,6 @@
+// Package bpf holds the programs that run in the kernel, compiled, and the
+// types they share with Go. The objects are committed, so that building needs
+// only Go; generating them anew needs clang-19 and libbpf-dev.
+package bpf
+
+//go:generate go tool bpf2go -cc clang-19 -target bpfel -cflags "-O2 -g -Wall -Werror -mcpu=v3" -no-global-types -type head -type loss Collect collect.bpf.c

@@ -1,0 +1,261 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Factor is a number from 0 to 1, which may have decimals.
+type Factor float64
+
+// checkText tells whether a cell may hold the text: UTF-8, without the one
+// sequence that encoding/csv does not carry (it reads CR LF as LF).
+func checkText(text string) error {
+	if !utf8.ValidString(text) {
+		return fmt.Errorf("%s is not UTF-8", quote(text))
+	}
+	if strings.Contains(text, "\r\n") {
+		return fmt.Errorf("%s holds a CR LF, which CSV does not carry", quote(text))
+	}
+	return nil
+}
+
+// checkRange tells whether value may stand in a column with that minimum.
+func checkRange(value, minimum int64) error {
+	if value >= minimum {
+		return nil
+	}
+	if minimum == 0 {
+		return fmt.Errorf("\"%d\" is negative", value)
+	}
+	return fmt.Errorf("\"%d\" is less than %d", value, minimum)
+}
+
+// parseWhole reads a whole decimal number that is at least minimum: digits
+// without leading zeros, with a minus before them where it is negative.
+// strconv.ParseInt is not used because it also takes a plus and leading zeros.
+func parseWhole(text string, minimum int64) (int64, error) {
+	digits, negative := strings.CutPrefix(text, "-")
+	if text == "" {
+		return 0, errEmptyCell
+	}
+	if digits == "" || negative && digits == "0" {
+		return 0, notWhole(text)
+	}
+	var value uint64
+	for i := range len(digits) {
+		digit := uint64(digits[i] - '0')
+		if digit > 9 {
+			return 0, notWhole(text)
+		}
+		if value > (math.MaxUint64-digit)/10 {
+			return 0, tooLarge(digits, text)
+		}
+		value = value*10 + digit
+	}
+	if digits[0] == '0' && len(digits) > 1 {
+		return 0, fmt.Errorf("%s has a leading zero", quote(text))
+	}
+	switch {
+	case negative && value <= -math.MinInt64:
+		return -int64(value), checkRange(-int64(value), minimum)
+	case !negative && value <= math.MaxInt64:
+		return int64(value), checkRange(int64(value), minimum)
+	}
+	return 0, tooLarge(digits, text)
+}
+
+var errEmptyCell = errors.New("the cell is empty")
+
+func notWhole(text string) error {
+	return fmt.Errorf("%s is not a whole number", quote(text))
+}
+
+// tooLarge is the error for digits that do not fit, unless what follows the
+// part that was read is no number at all.
+func tooLarge(digits, text string) error {
+	for i := range len(digits) {
+		if digits[i] < '0' || digits[i] > '9' {
+			return notWhole(text)
+		}
+	}
+	return fmt.Errorf("%s does not fit into 64 bits", quote(text))
+}
+
+// parseDecimal reads a number from 0 to maximum: digits without leading
+// zeros, then perhaps a point and more digits. Exponents, NaN and Inf are
+// refused.
+func parseDecimal(text string, maximum float64) (float64, error) {
+	if text == "" {
+		return 0, errEmptyCell
+	}
+	whole, fraction, point := strings.Cut(text, ".")
+	if !allDigits(whole) || point && !allDigits(fraction) {
+		return 0, fmt.Errorf("%s is not a decimal number from 0 to %g", quote(text), maximum)
+	}
+	if whole[0] == '0' && len(whole) > 1 {
+		return 0, fmt.Errorf("%s has a leading zero", quote(text))
+	}
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil || value > maximum {
+		return 0, fmt.Errorf("%s is more than %g", quote(text), maximum)
+	}
+	return value, nil
+}
+
+func allDigits(text string) bool {
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return false
+		}
+	}
+	return text != ""
+}
+
+func checkDecimal(value, maximum float64) error {
+	if value >= 0 && value <= maximum { // false for NaN
+		return nil
+	}
+	return fmt.Errorf("%g is not a number from 0 to %g", value, maximum)
+}
+
+func formatDecimal(value float64) string {
+	if value == 0 {
+		return "0" // also for -0, which the reader refuses
+	}
+	return strconv.FormatFloat(value, 'f', -1, 64)
+}
+
+// quotedBytes bounds how much of a cell an error message repeats.
+const quotedBytes = 60
+
+// quote is the text as an error message shows it.
+func quote(text string) string {
+	if len(text) > quotedBytes {
+		return strconv.Quote(text[:quotedBytes]) + "..."
+	}
+	return strconv.Quote(text)
+}
+
+// UnmarshalCSV reads a cell; its error says what is wrong with the text.
+func (v *Integer) UnmarshalCSV(text string) error {
+	value, err := parseWhole(text, math.MinInt64)
+	*v = Integer(value)
+	return err
+}
+
+// MarshalCSV returns the cell's text.
+func (v Integer) MarshalCSV() (string, error) {
+	return strconv.FormatInt(int64(v), 10), nil
+}
+
+// UnmarshalCSV reads a cell; its error says what is wrong with the text.
+func (v *Count) UnmarshalCSV(text string) error {
+	value, err := parseWhole(text, 1)
+	*v = Count(value)
+	return err
+}
+
+// MarshalCSV returns the cell's text, or an error if the value is below 1.
+func (v Count) MarshalCSV() (string, error) {
+	return strconv.FormatInt(int64(v), 10), checkRange(int64(v), 1)
+}
+
+// UnmarshalCSV reads a cell; its error says what is wrong with the text.
+func (v *Nanos) UnmarshalCSV(text string) error {
+	value, err := parseWhole(text, 0)
+	*v = Nanos(value)
+	return err
+}
+
+// MarshalCSV returns the cell's text, or an error if the value is negative.
+func (v Nanos) MarshalCSV() (string, error) {
+	return strconv.FormatInt(int64(v), 10), checkRange(int64(v), 0)
+}
+
+// UnmarshalCSV reads a cell; its error says what is wrong with the text.
+func (v *Whole) UnmarshalCSV(text string) error {
+	value, err := parseWhole(text, 0)
+	*v = Whole(value)
+	return err
+}
+
+// MarshalCSV returns the cell's text, or an error if the value is negative.
+func (v Whole) MarshalCSV() (string, error) {
+	return strconv.FormatInt(int64(v), 10), checkRange(int64(v), 0)
+}
+
+// UnmarshalCSV reads a cell, which may be empty; its error says what is wrong
+// with the text.
+func (v *OptNanos) UnmarshalCSV(text string) error {
+	if text == "" {
+		*v = OptNanos{}
+		return nil
+	}
+	v.Valid = true
+	return v.Nanos.UnmarshalCSV(text)
+}
+
+// MarshalCSV returns the cell's text, which is empty without a value, or an
+// error if the value is negative.
+func (v OptNanos) MarshalCSV() (string, error) {
+	if !v.Valid {
+		return "", nil
+	}
+	return v.Nanos.MarshalCSV()
+}
+
+// UnmarshalCSV reads a cell; its error says what is wrong with the text.
+func (v *Percent) UnmarshalCSV(text string) error {
+	value, err := parseDecimal(text, 100)
+	*v = Percent(value)
+	return err
+}
+
+// MarshalCSV returns the cell's text, or an error if the value is not from 0
+// to 100.
+func (v Percent) MarshalCSV() (string, error) {
+	return formatDecimal(float64(v)), checkDecimal(float64(v), 100)
+}
+
+// UnmarshalCSV reads a cell; its error says what is wrong with the text.
+func (v *Factor) UnmarshalCSV(text string) error {
+	value, err := parseDecimal(text, 1)
+	*v = Factor(value)
+	return err
+}
+
+// MarshalCSV returns the cell's text, or an error if the value is not from 0
+// to 1.
+func (v Factor) MarshalCSV() (string, error) {
+	return formatDecimal(float64(v)), checkDecimal(float64(v), 1)
+}
+
+// UnmarshalCSV reads a cell; its error says what is wrong with the text.
+func (v *Name) UnmarshalCSV(text string) error {
+	*v = Name(text)
+	return v.check()
+}
+
+// MarshalCSV returns the cell's text, or an error if it is empty or not UTF-8.
+func (v Name) MarshalCSV() (string, error) {
+	return string(v), v.check()
+}
+
+func (v Name) check() error {
+	if v == "" {
+		return errEmptyCell
+	}
+	return checkText(string(v))
+}
+
+func (v OptNanos) check() error {
+	if !v.Valid {
+		return nil
+	}
+	return checkRange(int64(v.Nanos), 0)
+}
