@@ -1,0 +1,83 @@
+// Command alps-tune reads windows of the turns that SRPT would have given and
+// writes the policy to schedule by. See docs/alps-tune.md.
+package main
+
+import (
+	"context"
+	"errors"
+
+	"alps/internal/cli"
+	"alps/internal/stream"
+	"alps/internal/tune"
+)
+
+type flags struct {
+	Predictor string   `default:"mean" placeholder:"NAME" help:"What predicts a class's slice: mean (default: ${default})."`
+	Alpha     float64  `default:"1" placeholder:"X" help:"Factor of the predicted slice, 0 to 1000 (default: ${default})."`
+	Beta      float64  `default:"1" placeholder:"X" help:"Factor of the standard deviation taken off it, 0 to 1000 (default: ${default})."`
+	Theta     float64  `default:"50" placeholder:"PCT" help:"Utilisation from which on slices are cut, 0 to 100 (default: ${default})."`
+	Gamma     float64  `default:"1" placeholder:"X" help:"How hard they are cut: more than 0, to 1000; a smaller one cuts less (default: ${default})."`
+	Util      *float64 `placeholder:"PCT" help:"Utilisation, 0 to 100 (default: the column util_pct)."`
+	Inertia   float64  `default:"0.3" placeholder:"X" help:"Part of the last slice in the new one, 0 to 1, where it was over 1 ms (default: ${default})."`
+	History   int      `default:"1" placeholder:"N" help:"Learn from the last N windows, 1 to 10000 (default: ${default})."`
+	Prev      *string  `placeholder:"FILE" help:"Policy before the first window: the last one of a policy stream (default: none)."`
+	Unknown   bool     `default:"true" negatable:"" help:"Give a row for functions not known yet, class * (default: yes)."`
+	File      string   `arg:"" optional:"" help:"Turns to read (default: stdin)."`
+
+	options tune.Options
+}
+
+// Validate is called by kong.
+func (f *flags) Validate() error {
+	predictor, err := tune.PredictorNamed(f.Predictor)
+	if err != nil {
+		return err
+	}
+	f.options = tune.Options{
+		Predictor: predictor,
+		Params:    tune.Params{Alpha: f.Alpha, Beta: f.Beta, Theta: f.Theta, Gamma: f.Gamma, Inertia: f.Inertia},
+		UtilPct:   f.Util,
+		History:   f.History,
+		Unknown:   f.Unknown,
+	}
+	if f.Prev != nil && *f.Prev == "" {
+		return errors.New("--prev: the name of the file is empty")
+	}
+	if f.Prev != nil && *f.Prev == "-" && (f.File == "" || f.File == "-") {
+		return errors.New("--prev: stdin has the turns already")
+	}
+	return f.options.Check()
+}
+
+func (f *flags) run(_ context.Context, tool cli.IO) error {
+	tuner := tune.New(f.options)
+	if f.Prev != nil {
+		if err := follow(tuner, tool, *f.Prev); err != nil {
+			return err
+		}
+	}
+	in, name, err := cli.Input(tool, f.File)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return tune.Run(
+		stream.NewReader[stream.Turn](in, name, stream.WarnTo(tool.Messages())),
+		stream.NewWriter[stream.Policy](tool.Stdout), tuner)
+}
+
+// follow makes the last policy in a file the one before the first window.
+func follow(tuner *tune.Tuner, tool cli.IO, file string) error {
+	in, name, err := cli.Input(tool, file)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return tuner.FollowStream(stream.NewReader[stream.Policy](in, name, stream.WarnTo(tool.Messages())))
+}
+
+func main() {
+	var f flags
+	cli.Main("alps-tune", &f, f.run, cli.Filter(),
+		cli.Description("Learn a policy from the turns of SRPT: turns in, policy out."))
+}

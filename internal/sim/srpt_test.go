@@ -1,0 +1,309 @@
+package sim
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// tickSRPT is SRPT done the obvious way: one tick of time after the other, all
+// rules read off a plain list of jobs. The engine must agree with it.
+func tickSRPT(jobs []Job, cfg Config) []Turn {
+	type state struct {
+		remaining, turnStart int64
+		running              bool
+	}
+	states := make([]state, len(jobs))
+	turns := make([][]Turn, len(jobs))
+	var left int64
+	for i, j := range jobs {
+		states[i].remaining = j.CPUNs
+		left += j.CPUNs
+	}
+	// before tells whether a is served before b: remaining, arrival, row.
+	before := func(a, b int) bool {
+		if states[a].remaining != states[b].remaining {
+			return states[a].remaining < states[b].remaining
+		}
+		if jobs[a].ArrivalNs != jobs[b].ArrivalNs {
+			return jobs[a].ArrivalNs < jobs[b].ArrivalNs
+		}
+		return a < b
+	}
+	for now := int64(0); left > 0; now++ {
+		for {
+			running, best, worst := 0, -1, -1
+			for i, s := range states {
+				switch {
+				case s.running:
+					running++
+					if now-s.turnStart >= cfg.MinSliceNs && (worst < 0 || before(worst, i)) {
+						worst = i
+					}
+				case s.remaining > 0 && jobs[i].ArrivalNs <= now:
+					if best < 0 || before(i, best) {
+						best = i
+					}
+				}
+			}
+			if best < 0 {
+				break
+			}
+			if running == cfg.CPUs {
+				if worst < 0 || states[best].remaining >= states[worst].remaining {
+					break
+				}
+				states[worst].running = false
+				turns[worst] = append(turns[worst], Turn{worst, states[worst].turnStart, now - states[worst].turnStart})
+			}
+			states[best].running = true
+			states[best].turnStart = now
+		}
+		for i := range states {
+			s := &states[i]
+			if !s.running {
+				continue
+			}
+			s.remaining--
+			left--
+			if s.remaining == 0 {
+				s.running = false
+				turns[i] = append(turns[i], Turn{i, s.turnStart, now + 1 - s.turnStart})
+			}
+		}
+	}
+	all := []Turn{}
+	for _, t := range turns {
+		all = append(all, t...)
+	}
+	return all
+}
+
+func mustSRPT(t testing.TB, jobs []Job, cfg Config) []Turn {
+	t.Helper()
+	turns, err := SRPT(jobs, cfg)
+	if err != nil {
+		t.Fatalf("SRPT(%v, %+v): %v", jobs, cfg, err)
+	}
+	return turns
+}
+
+func TestSRPTByHand(t *testing.T) {
+	tests := []struct {
+		name string
+		jobs []Job
+		cfg  Config
+		want []Turn
+	}{
+		{"nothing", nil, Config{1, 6}, []Turn{}},
+		{
+			// At 2, b has 3 and a 8 left: a's turn of 2 ends.
+			"preemption", []Job{{0, 10}, {2, 3}}, Config{1, 0},
+			[]Turn{{0, 0, 2}, {0, 5, 8}, {1, 2, 3}},
+		},
+		{
+			// a may be ended at 6 at the soonest, with 4 left.
+			"preemption waits for the minimum slice", []Job{{0, 10}, {2, 3}}, Config{1, 6},
+			[]Turn{{0, 0, 6}, {0, 9, 4}, {1, 6, 3}},
+		},
+		{
+			// At 6, a has 3 left, which is not more than b's 3.
+			"equal remaining does not preempt", []Job{{0, 9}, {2, 3}}, Config{1, 6},
+			[]Turn{{0, 0, 9}, {1, 9, 3}},
+		},
+		{
+			// At 5, b arrives after the minimum slice: at once.
+			"preemption after the minimum slice", []Job{{0, 10}, {5, 3}}, Config{1, 4},
+			[]Turn{{0, 0, 5}, {0, 8, 5}, {1, 5, 3}},
+		},
+		{
+			// a's first turn is protected until 4, its second one from 7 to 11:
+			// c, which arrives at 8 with 1, gets the CPU at 11.
+			"each turn has its own minimum slice", []Job{{0, 20}, {1, 3}, {8, 1}}, Config{1, 4},
+			[]Turn{{0, 0, 4}, {0, 7, 4}, {0, 12, 12}, {1, 4, 3}, {2, 11, 1}},
+		},
+		{
+			"least remaining first, not first come", []Job{{0, 5}, {1, 4}, {2, 3}}, Config{1, 6},
+			[]Turn{{0, 0, 5}, {1, 8, 4}, {2, 5, 3}},
+		},
+		{
+			"ties by arrival", []Job{{0, 5}, {2, 4}, {1, 4}}, Config{1, 6},
+			[]Turn{{0, 0, 5}, {1, 9, 4}, {2, 5, 4}},
+		},
+		{
+			"ties by row", []Job{{0, 4}, {0, 4}}, Config{1, 6},
+			[]Turn{{0, 0, 4}, {1, 4, 4}},
+		},
+		{
+			// b ends at 3 as c arrives: c with 2 goes before a with 5.
+			"arrival at the instant of a completion", []Job{{1, 5}, {0, 3}, {3, 2}}, Config{1, 6},
+			[]Turn{{0, 5, 5}, {1, 0, 3}, {2, 3, 2}},
+		},
+		{
+			// Of a and b, both endable at 2, b has most left (8, a 4).
+			"two CPUs: most remaining is ended", []Job{{0, 6}, {0, 10}, {2, 1}}, Config{2, 0},
+			[]Turn{{0, 0, 6}, {1, 0, 2}, {1, 3, 8}, {2, 2, 1}},
+		},
+		{
+			"two CPUs: of equals the later row is ended", []Job{{0, 6}, {0, 6}, {2, 1}}, Config{2, 0},
+			[]Turn{{0, 0, 6}, {1, 0, 2}, {1, 3, 4}, {2, 2, 1}},
+		},
+		{
+			// At 2, a and b have 4 left each; a came later.
+			"two CPUs: of equals the later arrival is ended", []Job{{1, 5}, {0, 6}, {2, 1}}, Config{2, 0},
+			[]Turn{{0, 1, 1}, {0, 3, 4}, {1, 0, 6}, {2, 2, 1}},
+		},
+		{
+			// At 4, c ends a (6 left), as b is protected until 5. Then a
+			// ends b (96 left), with no arrival or completion at 5.
+			"two CPUs: an ended job ends another one", []Job{{0, 10}, {1, 100}, {4, 2}}, Config{2, 4},
+			[]Turn{{0, 0, 4}, {0, 5, 6}, {1, 1, 4}, {1, 6, 96}, {2, 4, 2}},
+		},
+		{
+			"no CPU time, no turn", []Job{{0, 0}, {0, 2}, {1, 0}}, Config{1, 6},
+			[]Turn{{1, 0, 2}},
+		},
+		{
+			"idle time between arrivals", []Job{{5, 2}, {100, 2}}, Config{1, 6},
+			[]Turn{{0, 5, 2}, {1, 100, 2}},
+		},
+		{
+			"more CPUs than jobs", []Job{{0, 3}, {0, 5}}, Config{1 << 40, 0},
+			[]Turn{{0, 0, 3}, {1, 0, 5}},
+		},
+		{
+			"the end of the clock", []Job{{math.MaxInt64 - 5, 5}, {0, 0}}, Config{1, math.MaxInt64},
+			[]Turn{{0, math.MaxInt64 - 5, 5}},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := mustSRPT(t, test.jobs, test.cfg)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("turns (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSRPTRefuses(t *testing.T) {
+	tests := []struct {
+		name string
+		jobs []Job
+		cfg  Config
+		want string
+	}{
+		{"no CPU", nil, Config{0, 0}, "on 0 CPUs"},
+		{"negative minimum slice", nil, Config{1, -1}, "it cannot be negative"},
+		{"negative arrival", []Job{{0, 1}, {-1, 1}}, Config{1, 0}, "job 1: arrival_ns: -1 is negative"},
+		{"negative CPU time", []Job{{0, -2}}, Config{1, 0}, "job 0: cpu_ns: -2 is negative"},
+		{
+			"CPU time beyond the clock", []Job{{0, math.MaxInt64}, {0, 1}}, Config{1, 0},
+			"job 1: cpu_ns: 1 ns, with all the CPU time before it, passes the end of the clock (9223372036854775807 ns)",
+		},
+		{
+			"arrival beyond the clock", []Job{{0, 2}, {math.MaxInt64 - 1, 0}}, Config{1, 0},
+			"job 1: arrival_ns: 9223372036854775806 ns, with all the CPU time before it, passes the end of the clock",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := SRPT(test.jobs, test.cfg)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error is %v, want %q in it", err, test.want)
+			}
+		})
+	}
+}
+
+// TestSRPTAgreesOnAllSmallWorkloads tries every workload of up to four jobs
+// that arrive at 0 to 3 and need 0 to 4.
+func TestSRPTAgreesOnAllSmallWorkloads(t *testing.T) {
+	const arrivals, demands = 4, 5
+	most := 4
+	if testing.Short() {
+		most = 3
+	}
+	for n := range most + 1 {
+		jobs := make([]Job, n)
+		workloads := 1
+		for range n {
+			workloads *= arrivals * demands
+		}
+		for w := range workloads {
+			for i, rest := 0, w; i < n; i++ {
+				jobs[i] = Job{int64(rest % arrivals), int64(rest / arrivals % demands)}
+				rest /= arrivals * demands
+			}
+			for cpus := 1; cpus <= 2; cpus++ {
+				for minSlice := range int64(3) {
+					cfg := Config{cpus, minSlice}
+					want, got := tickSRPT(jobs, cfg), mustSRPT(t, jobs, cfg)
+					if !equal(want, got) {
+						t.Fatalf("jobs %v, %+v (-tick by tick +engine):\n%s", jobs, cfg, cmp.Diff(want, got))
+					}
+				}
+			}
+		}
+	}
+}
+
+func equal(a, b []Turn) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// drawWorkload draws up to 25 jobs that crowd up to 4 CPUs, with a minimum
+// slice from none to longer than most jobs.
+func drawWorkload(t *rapid.T) ([]Job, Config) {
+	job := rapid.Custom(func(t *rapid.T) Job {
+		return Job{rapid.Int64Range(0, 40).Draw(t, "arrival"), rapid.Int64Range(0, 30).Draw(t, "cpu")}
+	})
+	return rapid.SliceOfN(job, 0, 25).Draw(t, "jobs"), Config{
+		CPUs:       rapid.IntRange(1, 4).Draw(t, "cpus"),
+		MinSliceNs: rapid.Int64Range(0, 12).Draw(t, "minSlice"),
+	}
+}
+
+func TestSRPTAgreesOnDrawnWorkloads(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		jobs, cfg := drawWorkload(t)
+		want := tickSRPT(jobs, cfg)
+		got, err := SRPT(jobs, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("(-tick by tick +engine):\n%s", diff)
+		}
+	})
+}
+
+func FuzzSRPT(f *testing.F) {
+	f.Add([]byte{0, 10, 2, 3}, 1, int64(6))
+	f.Add([]byte{0, 6, 0, 10, 2, 1}, 2, int64(0))
+	f.Fuzz(func(t *testing.T, data []byte, cpus int, minSlice int64) {
+		if cpus < 1 || cpus > 8 || minSlice < 0 || len(data) > 200 {
+			t.Skip()
+		}
+		var jobs []Job
+		for ; len(data) >= 2; data = data[2:] {
+			jobs = append(jobs, Job{int64(data[0]), int64(data[1])})
+		}
+		cfg := Config{cpus, minSlice}
+		want, got := tickSRPT(jobs, cfg), mustSRPT(t, jobs, cfg)
+		if !equal(want, got) {
+			t.Fatalf("jobs %v, %+v (-tick by tick +engine):\n%s", jobs, cfg, cmp.Diff(want, got))
+		}
+	})
+}

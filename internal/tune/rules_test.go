@@ -1,0 +1,192 @@
+package tune
+
+import (
+	"math"
+	"slices"
+	"testing"
+)
+
+const ms = 1_000_000
+
+func TestMeanAndStdev(t *testing.T) {
+	tests := []struct {
+		values      []int64
+		mean, stdev float64
+	}{
+		{[]int64{7}, 7, 0},
+		// Deviations -3 -1 -1 -1 0 0 2 4: squares 9+1+1+1+0+0+4+16 = 32; of 8
+		// values that is 4, whose root is 2. (A sample's would be 2.138.)
+		{[]int64{2, 4, 4, 4, 5, 5, 7, 9}, 5, 2},
+		{[]int64{math.MaxInt64, math.MaxInt64}, math.MaxInt64, 0},
+		{[]int64{0, 0}, 0, 0},
+	}
+	for _, test := range tests {
+		if got := (Mean{}).Predict(test.values); got != test.mean {
+			t.Errorf("mean of %v is %v, want %v", test.values, got, test.mean)
+		}
+		if got := stdev(test.values); got != test.stdev {
+			t.Errorf("stdev of %v is %v, want %v", test.values, got, test.stdev)
+		}
+	}
+}
+
+func TestMedian(t *testing.T) {
+	tests := []struct {
+		values []int64
+		want   int64
+	}{
+		{[]int64{3}, 3},
+		{[]int64{9, 1, 5}, 5},
+		{[]int64{4, 1}, 2}, // 2.5 rounded down
+		{[]int64{10, 1, 3, 2}, 2},
+		{[]int64{math.MaxInt64, math.MaxInt64 - 2}, math.MaxInt64 - 1},
+	}
+	for _, test := range tests {
+		if got := median(test.values); got != test.want {
+			t.Errorf("median is %d, want %d of %v", got, test.want, test.values)
+		}
+	}
+}
+
+func TestRoundNs(t *testing.T) {
+	tests := []struct {
+		ns   float64
+		want int64
+	}{
+		{0, 0}, {0.49, 0}, {0.5, 1}, {1.5, 2}, {2.5, 3}, {-3, 0},
+		{math.NaN(), 0}, {math.MaxInt64, math.MaxInt64}, {math.Inf(1), math.MaxInt64},
+	}
+	for _, test := range tests {
+		if got := roundNs(test.ns); got != test.want {
+			t.Errorf("roundNs(%v) is %d, want %d", test.ns, got, test.want)
+		}
+	}
+}
+
+func TestPenalty(t *testing.T) {
+	tests := []struct {
+		name                  string
+		theta, gamma, l, want float64
+	}{
+		{"below theta", 50, 1, 49.9, 1},
+		{"at theta: (100+50-50)/100", 50, 1, 50, 1},
+		{"above theta: (100+50-90)/100", 50, 1, 90, 0.6},
+		{"all busy: (100+50-100)/100", 50, 1, 100, 0.5},
+		{"below theta, gamma does not matter", 50, 2, 49.9, 1},
+		{"large gamma cuts more: (100+50-90)/200", 50, 2, 90, 0.3},
+		{"small gamma cuts less: (100+50-90)/80", 50, 0.8, 90, 0.75},
+		{"small gamma is capped: (100+50-90)/50 = 1.2", 50, 0.5, 90, 1},
+		{"theta 0: (100+0-80)/100", 0, 1, 80, 0.2},
+		{"theta 0, all busy", 0, 1, 100, 0},
+		{"theta 100, not reached", 100, 1, 99, 1},
+		{"theta 100, reached: (100+100-100)/200", 100, 2, 100, 0.5},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := Params{Theta: test.theta, Gamma: test.gamma}.penalty(test.l)
+			if got != test.want {
+				t.Errorf("penalty is %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestSlice(t *testing.T) {
+	// The parameters but for those that a case is about.
+	plain := Params{Alpha: 1, Beta: 0, Inertia: 0.3}
+	with := func(change func(*Params)) Params {
+		p := plain
+		change(&p)
+		return p
+	}
+	tests := []struct {
+		name                            string
+		params                          Params
+		predicted, stdev, p, last, want float64
+	}{
+		{"predicted", plain, 10 * ms, 4 * ms, 1, 0, 10 * ms},
+		{"alpha", with(func(p *Params) { p.Alpha = 1.5 }), 10 * ms, 4 * ms, 1, 0, 15 * ms},
+		{"beta: 10-1*4", with(func(p *Params) { p.Beta = 1 }), 10 * ms, 4 * ms, 1, 0, 6 * ms},
+		{"alpha and beta: 1.5*10-2*4", with(func(p *Params) { p.Alpha, p.Beta = 1.5, 2 }), 10 * ms, 4 * ms, 1, 0, 7 * ms},
+		{"alpha ts < beta stdev gives 0", with(func(p *Params) { p.Beta = 3 }), 10 * ms, 4 * ms, 1, 0, 0},
+		{"overload: 0.6*10", plain, 10 * ms, 0, 0.6, 0, 6 * ms},
+		{"overload after beta: 0.6*(10-4)", with(func(p *Params) { p.Beta = 1 }), 10 * ms, 4 * ms, 0.6, 0, 3.6 * ms},
+		{"inertia: 0.7*10+0.3*20", plain, 10 * ms, 0, 1, 20 * ms, 13 * ms},
+		{"inertia after overload: 0.7*0.6*10+0.3*20", plain, 10 * ms, 0, 0.6, 20 * ms, 10.2 * ms},
+		{"inertia keeps a slice that fell to 0: 0.3*20", with(func(p *Params) { p.Beta = 3 }), 10 * ms, 4 * ms, 1, 20 * ms, 6 * ms},
+		{"inertia only above 1 ms", plain, 10 * ms, 0, 1, 1 * ms, 10 * ms},
+		{"inertia just above 1 ms: 0.7*10+0.3*1.000001", plain, 10 * ms, 0, 1, 1*ms + 1, 7_300_000.3},
+		{"inertia 0", with(func(p *Params) { p.Inertia = 0 }), 10 * ms, 0, 1, 20 * ms, 10 * ms},
+		{"inertia 1", with(func(p *Params) { p.Inertia = 1 }), 10 * ms, 0, 1, 20 * ms, 20 * ms},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := test.params.sliceNs(test.predicted, test.stdev, test.p, int64(test.last))
+			if math.Abs(got-test.want) > 1e-3 {
+				t.Errorf("slice is %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestOptionsCheck(t *testing.T) {
+	good := Options{Predictor: Mean{}, Params: DefaultParams, History: 1}
+	if err := good.Check(); err != nil {
+		t.Errorf("the defaults: %v", err)
+	}
+	tests := []struct {
+		want   string
+		change func(*Options)
+	}{
+		{"alpha -1 is not from 0 to 1000", func(o *Options) { o.Params.Alpha = -1 }},
+		{"alpha NaN is not from 0 to 1000", func(o *Options) { o.Params.Alpha = math.NaN() }},
+		{"beta 1000.5 is not from 0 to 1000", func(o *Options) { o.Params.Beta = 1000.5 }},
+		{"theta 100.1 is not from 0 to 100", func(o *Options) { o.Params.Theta = 100.1 }},
+		{"gamma -0.1 is not from 0 to 1000", func(o *Options) { o.Params.Gamma = -0.1 }},
+		{"gamma 0 is not more than 0; it divides", func(o *Options) { o.Params.Gamma = 0 }},
+		{"inertia 1.1 is not from 0 to 1", func(o *Options) { o.Params.Inertia = 1.1 }},
+		{"util 101 is not from 0 to 100", func(o *Options) { util := 101.0; o.UtilPct = &util }},
+		{"history 0 is not from 1 to 10000", func(o *Options) { o.History = 0 }},
+		{"history 10001 is not from 1 to 10000", func(o *Options) { o.History = 10001 }},
+	}
+	for _, test := range tests {
+		o := good
+		test.change(&o)
+		if err := o.Check(); err == nil || err.Error() != test.want {
+			t.Errorf("error is %v, want %q", err, test.want)
+		}
+	}
+}
+
+func TestUnknownKey(t *testing.T) {
+	tests := []struct {
+		name string
+		keys []string
+		want string
+	}{
+		{"siblings", []string{"cgroup:/fn/a", "cgroup:/fn/b"}, "cgroup:/fn"},
+		{"one alone", []string{"cgroup:/fn/a"}, "cgroup:/fn"},
+		{"cousins", []string{"cgroup:/k/x/a", "cgroup:/k/y/b"}, "cgroup:/k"},
+		{"different depths", []string{"cgroup:/k/x/y/a", "cgroup:/k/x/b"}, "cgroup:/k/x"},
+		{"names that begin alike", []string{"cgroup:/k/ab/c", "cgroup:/k/a/d"}, "cgroup:/k"},
+		{"one above the other", []string{"cgroup:/k/fn", "cgroup:/k/fn/a"}, "cgroup:/k"},
+		{"no more than the root", []string{"cgroup:/a/x", "cgroup:/b/x"}, ""},
+		{"below the root", []string{"cgroup:/a"}, ""},
+		{"the root itself", []string{"cgroup:/", "cgroup:/fn/a"}, ""},
+		{"names of commands do not count", []string{"comm:x", "cgroup:/fn/a", "", "comm:/y/z"}, "cgroup:/fn"},
+		{"names of commands only", []string{"comm:x", ""}, ""},
+		{"nothing", nil, ""},
+		{"not absolute", []string{"cgroup:fn/a"}, ""},
+		{"trailing slash", []string{"cgroup:/fn/a/"}, "cgroup:/fn"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			for range 2 {
+				if got := unknownKey(test.keys); got != test.want {
+					t.Errorf("unknownKey(%q) is %q, want %q", test.keys, got, test.want)
+				}
+				slices.Reverse(test.keys)
+			}
+		})
+	}
+}

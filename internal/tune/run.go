@@ -1,0 +1,42 @@
+package tune
+
+import (
+	"io"
+
+	"alps/internal/stream"
+)
+
+// Run writes a policy for each window of a stream, before it reads the next.
+func Run(in *stream.Reader[stream.Turn], out *stream.Writer[stream.Policy], t *Tuner) error {
+	for {
+		window, err := in.Next()
+		if err == io.EOF {
+			return out.Close()
+		}
+		if err != nil {
+			return err
+		}
+		rows, err := t.Policy(window)
+		if err != nil {
+			return err
+		}
+		if err := out.Write(window.ID, rows); err != nil {
+			return err
+		}
+	}
+}
+
+// FollowStream reads a policy stream to its end and makes its last window the
+// last policy; see [Tuner.Follow]. A stream without windows changes nothing.
+func (t *Tuner) FollowStream(in *stream.Reader[stream.Policy]) error {
+	for {
+		window, err := in.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		t.Follow(window.Rows)
+	}
+}
