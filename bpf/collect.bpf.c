@@ -18,18 +18,6 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-struct process {
-	u64 start_ns;
-	u64 cpu_ns; /* this and the next two: of the threads that have ended */
-	u64 wait_ns;
-	u64 life_ns;
-	char comm[COLLECT_COMM_LEN];
-	u32 tgid;
-	u32 threads; /* that live */
-	u32 invoked; /* it has called exec or renamed itself */
-	u32 pad;
-};
-
 /* The clock of a CPU's run queue and CLOCK_MONOTONIC, read together. */
 struct clock_pair {
 	u64 monotonic_ns;
@@ -308,7 +296,7 @@ static __always_inline void add_unbooked(struct task_struct *task, u64 now, stru
 	if (!pair || !pair->monotonic_ns)
 		return;
 	rq_now = pair->rq_ns + (now - pair->monotonic_ns);
-	if (task->on_cpu) {
+	if (task_on_cpu(task)) {
 		/* clock_task leaves out interrupts and stolen time, and so
 		 * does exec_start; both were read at the time of clock. */
 		unbooked = rq_now - (s64)rq->clock + (s64)(rq->clock_task - task->se.exec_start);

@@ -14,6 +14,20 @@
 /* path_bytes of a cgroup whose path is longer or deeper than the above. */
 #define COLLECT_PATH_TOO_LONG (-1)
 
+/* A process that was forked since the collector was attached. */
+struct process {
+	__u64 start_ns;
+	/* Sums over the threads that have ended, as in struct head. */
+	__u64 cpu_ns;
+	__u64 wait_ns;
+	__u64 life_ns;
+	char comm[COLLECT_COMM_LEN];
+	__u32 tgid;
+	__u32 threads; /* that live */
+	__u32 invoked; /* it has called exec or renamed itself */
+	__u32 pad;
+};
+
 /*
  * Of a process that has ended, one head with its totals. Of one that lives,
  * one head for each of its threads: the totals of the threads that have ended
@@ -48,6 +62,7 @@ enum loss {
 	LOSSES,
 };
 
+_Static_assert(sizeof(struct process) == 64, "shared with Go");
 _Static_assert(sizeof(struct head) == 96, "shared with Go");
 
 #endif

@@ -39,6 +39,19 @@ const (
 	CollectLossLOSSES       CollectLoss = 3
 )
 
+type CollectProcess struct {
+	_       structs.HostLayout
+	StartNs uint64
+	CpuNs   uint64
+	WaitNs  uint64
+	LifeNs  uint64
+	Comm    [16]int8
+	Tgid    uint32
+	Threads uint32
+	Invoked uint32
+	Pad     uint32
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.

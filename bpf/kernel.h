@@ -186,6 +186,12 @@ static __always_inline u32 task_state(struct task_struct *task)
 	return BPF_CORE_READ(old, state);
 }
 
+/* task_on_cpu tells whether a task runs. The field is an int before 7.x, a u8 since. */
+static __always_inline bool task_on_cpu(struct task_struct *task)
+{
+	return BPF_CORE_READ_BITFIELD(task, on_cpu);
+}
+
 /*
  * task_rq is the run queue of the CPU that a task runs on or is queued on,
  * whatever its scheduling class; NULL on a kernel where it cannot be told.

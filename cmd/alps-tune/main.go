@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"alps/internal/cli"
 	"alps/internal/stream"
@@ -12,17 +13,18 @@ import (
 )
 
 type flags struct {
-	Predictor string   `default:"mean" placeholder:"NAME" help:"What predicts a class's slice: mean (default: ${default})."`
-	Alpha     float64  `default:"1" placeholder:"X" help:"Factor of the predicted slice, 0 to 1000 (default: ${default})."`
-	Beta      float64  `default:"1" placeholder:"X" help:"Factor of the standard deviation taken off it, 0 to 1000 (default: ${default})."`
-	Theta     float64  `default:"50" placeholder:"PCT" help:"Utilisation from which on slices are cut, 0 to 100 (default: ${default})."`
-	Gamma     float64  `default:"1" placeholder:"X" help:"How hard they are cut: more than 0, to 1000; a smaller one cuts less (default: ${default})."`
-	Util      *float64 `placeholder:"PCT" help:"Utilisation, 0 to 100 (default: the column util_pct)."`
-	Inertia   float64  `default:"0.3" placeholder:"X" help:"Part of the last slice in the new one, 0 to 1, where it was over 1 ms (default: ${default})."`
-	History   int      `default:"1" placeholder:"N" help:"Learn from the last N windows, 1 to 10000 (default: ${default})."`
-	Prev      *string  `placeholder:"FILE" help:"Policy before the first window: the last one of a policy stream (default: none)."`
-	Unknown   bool     `default:"true" negatable:"" help:"Give a row for functions not known yet, class * (default: yes)."`
-	File      string   `arg:"" optional:"" help:"Turns to read (default: stdin)."`
+	Predictor string        `default:"mean" placeholder:"NAME" help:"What predicts a class's slice: mean (default: ${default})."`
+	Alpha     float64       `default:"1" placeholder:"X" help:"Factor of the predicted slice, 0 to 1000 (default: ${default})."`
+	Beta      float64       `default:"1" placeholder:"X" help:"Factor of the standard deviation taken off it, 0 to 1000 (default: ${default})."`
+	Theta     float64       `default:"50" placeholder:"PCT" help:"Utilisation from which on slices are cut, 0 to 100 (default: ${default})."`
+	Gamma     float64       `default:"1" placeholder:"X" help:"How hard they are cut: more than 0, to 1000; a smaller one cuts less (default: ${default})."`
+	Util      *float64      `placeholder:"PCT" help:"Utilisation, 0 to 100 (default: the column util_pct)."`
+	Inertia   float64       `default:"0.3" placeholder:"X" help:"Part of the last slice in the new one, 0 to 1, where it was over 1 ms (default: ${default})."`
+	MaxSlice  time.Duration `default:"1s" placeholder:"DURATION" help:"Longest slice that any class gets, up to 1s (default: ${default})."`
+	History   int           `default:"1" placeholder:"N" help:"Learn from the last N windows, 1 to 10000 (default: ${default})."`
+	Prev      *string       `placeholder:"FILE" help:"Policy before the first window: the last one of a policy stream (default: none)."`
+	Unknown   bool          `default:"true" negatable:"" help:"Give a row for functions not known yet, class * (default: yes)."`
+	File      string        `arg:"" optional:"" help:"Turns to read (default: stdin)."`
 
 	options tune.Options
 }
@@ -35,10 +37,13 @@ func (f *flags) Validate() error {
 	}
 	f.options = tune.Options{
 		Predictor: predictor,
-		Params:    tune.Params{Alpha: f.Alpha, Beta: f.Beta, Theta: f.Theta, Gamma: f.Gamma, Inertia: f.Inertia},
-		UtilPct:   f.Util,
-		History:   f.History,
-		Unknown:   f.Unknown,
+		Params: tune.Params{
+			Alpha: f.Alpha, Beta: f.Beta, Theta: f.Theta, Gamma: f.Gamma,
+			Inertia: f.Inertia, MaxSliceNs: f.MaxSlice.Nanoseconds(),
+		},
+		UtilPct: f.Util,
+		History: f.History,
+		Unknown: f.Unknown,
 	}
 	if f.Prev != nil && *f.Prev == "" {
 		return errors.New("--prev: the name of the file is empty")

@@ -1,6 +1,9 @@
 package tune
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Params are the factors of the paper's rules.
 type Params struct {
@@ -15,10 +18,17 @@ type Params struct {
 	// Inertia is the part, from 0 to 1, that a class's last slice has in the
 	// new one.
 	Inertia float64
+	// MaxSliceNs is the longest slice that any class gets. More than 0, at
+	// most [MaxSliceNs].
+	MaxSliceNs int64
 }
 
-// DefaultParams are those of the paper.
-var DefaultParams = Params{Alpha: 1, Beta: 1, Theta: 50, Gamma: 1, Inertia: 0.3}
+// MaxSliceNs is the longest slice that a policy may guarantee: alps-load
+// refuses longer ones, with which a task could hold its CPU against everybody.
+const MaxSliceNs = 1_000_000_000
+
+// DefaultParams are those of the paper, which has no longest slice.
+var DefaultParams = Params{Alpha: 1, Beta: 1, Theta: 50, Gamma: 1, Inertia: 0.3, MaxSliceNs: MaxSliceNs}
 
 // MaxFactor bounds Alpha, Beta and Gamma.
 const MaxFactor = 1000
@@ -45,6 +55,9 @@ func (p Params) Check() error {
 	if p.Gamma == 0 {
 		return fmt.Errorf("gamma 0 is not more than 0; it divides")
 	}
+	if p.MaxSliceNs <= 0 || p.MaxSliceNs > MaxSliceNs {
+		return fmt.Errorf("max-slice %v is not from 1ns to %v", time.Duration(p.MaxSliceNs), time.Duration(MaxSliceNs))
+	}
 	return nil
 }
 
@@ -69,5 +82,5 @@ func (p Params) sliceNs(predictedNs, stdevNs, penalty float64, lastNs int64) flo
 	if lastNs > inertiaAboveNs {
 		slice = float64((1-p.Inertia)*slice) + float64(p.Inertia*float64(lastNs))
 	}
-	return slice
+	return min(slice, float64(p.MaxSliceNs))
 }

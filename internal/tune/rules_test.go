@@ -93,7 +93,7 @@ func TestPenalty(t *testing.T) {
 
 func TestSlice(t *testing.T) {
 	// The parameters but for those that a case is about.
-	plain := Params{Alpha: 1, Beta: 0, Inertia: 0.3}
+	plain := Params{Alpha: 1, Beta: 0, Inertia: 0.3, MaxSliceNs: MaxSliceNs}
 	with := func(change func(*Params)) Params {
 		p := plain
 		change(&p)
@@ -117,6 +117,8 @@ func TestSlice(t *testing.T) {
 		{"inertia only above 1 ms", plain, 10 * ms, 0, 1, 1 * ms, 10 * ms},
 		{"inertia just above 1 ms: 0.7*10+0.3*1.000001", plain, 10 * ms, 0, 1, 1*ms + 1, 7_300_000.3},
 		{"inertia 0", with(func(p *Params) { p.Inertia = 0 }), 10 * ms, 0, 1, 20 * ms, 10 * ms},
+		{"longest slice, after all else: min(0.7*10+0.3*20, 12)", with(func(p *Params) { p.MaxSliceNs = 12 * ms }), 10 * ms, 0, 1, 20 * ms, 12 * ms},
+		{"longest slice there is", plain, 2000 * ms, 0, 1, 0, 1000 * ms},
 		{"inertia 1", with(func(p *Params) { p.Inertia = 1 }), 10 * ms, 0, 1, 20 * ms, 20 * ms},
 	}
 	for _, test := range tests {
@@ -145,6 +147,8 @@ func TestOptionsCheck(t *testing.T) {
 		{"gamma -0.1 is not from 0 to 1000", func(o *Options) { o.Params.Gamma = -0.1 }},
 		{"gamma 0 is not more than 0; it divides", func(o *Options) { o.Params.Gamma = 0 }},
 		{"inertia 1.1 is not from 0 to 1", func(o *Options) { o.Params.Inertia = 1.1 }},
+		{"max-slice 0s is not from 1ns to 1s", func(o *Options) { o.Params.MaxSliceNs = 0 }},
+		{"max-slice 1.000000001s is not from 1ns to 1s", func(o *Options) { o.Params.MaxSliceNs = MaxSliceNs + 1 }},
 		{"util 101 is not from 0 to 100", func(o *Options) { util := 101.0; o.UtilPct = &util }},
 		{"history 0 is not from 1 to 10000", func(o *Options) { o.History = 0 }},
 		{"history 10001 is not from 1 to 10000", func(o *Options) { o.History = 10001 }},
@@ -171,6 +175,8 @@ func TestUnknownKey(t *testing.T) {
 		{"names that begin alike", []string{"cgroup:/k/ab/c", "cgroup:/k/a/d"}, "cgroup:/k"},
 		{"one above the other", []string{"cgroup:/k/fn", "cgroup:/k/fn/a"}, "cgroup:/k"},
 		{"no more than the root", []string{"cgroup:/a/x", "cgroup:/b/x"}, ""},
+		{"the system's services", []string{"cgroup:/system.slice/docker-a.scope", "cgroup:/system.slice/docker-b.scope"}, ""},
+		{"a slice within the system's", []string{"cgroup:/system.slice/faasd.slice/a"}, "cgroup:/system.slice/faasd.slice"},
 		{"below the root", []string{"cgroup:/a"}, ""},
 		{"the root itself", []string{"cgroup:/", "cgroup:/fn/a"}, ""},
 		{"names of commands do not count", []string{"comm:x", "cgroup:/fn/a", "", "comm:/y/z"}, "cgroup:/fn"},

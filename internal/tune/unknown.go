@@ -2,6 +2,7 @@ package tune
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -11,10 +12,15 @@ const UnknownClass = "*"
 
 const cgroupPrefix = "cgroup:"
 
+// systemCgroups are systemd's cgroups for what is no function. Containers may
+// be among them (/system.slice/docker-ID.scope), but a row for all that is not
+// known there would make functions of the system's services.
+var systemCgroups = []string{"/", "/system.slice", "/user.slice"}
+
 // unknownKey returns the key of the deepest cgroup that is above all cgroups
 // among the keys, which functions not seen before will most likely be in as
-// well. It returns "" where that is the root or no key is a cgroup's. As it is
-// above all of them it is never one of the keys.
+// well. It returns "" where that is one of [systemCgroups] or no key is a
+// cgroup's. As it is above all of them it is never one of the keys.
 func unknownKey(keys []string) string {
 	common := ""
 	for _, key := range keys {
@@ -30,7 +36,7 @@ func unknownKey(keys []string) string {
 			common = path.Dir(common)
 		}
 	}
-	if common == "" || common == "/" {
+	if common == "" || slices.Contains(systemCgroups, common) {
 		return ""
 	}
 	return cgroupPrefix + common
