@@ -1,0 +1,237 @@
+// Command alps-workload makes traces for the workload runner, builds the runner
+// and reads what it printed. It is a helper of this project's tests and demo,
+// not one of its tools; the package it is around is alps/internal/workload.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"alps/internal/cli"
+	"alps/internal/stream"
+	"alps/internal/workload"
+)
+
+const description = "Make traces for the workload runner, build the runner, and read what it printed."
+
+func main() {
+	var flags commands
+	cli.Main("alps-workload", &flags, flags.run, cli.Description(description))
+}
+
+type commands struct {
+	Generate    generateFlags    `cmd:"" help:"Make a synthetic trace from published figures."`
+	Trace       traceFlags       `cmd:"" help:"Make a trace of a published one."`
+	Deployments deploymentsFlags `cmd:"" help:"Print what each port of a published trace serves."`
+	Build       buildFlags       `cmd:"" help:"Compile the runner and print its path."`
+	Summary     resultFlag       `cmd:"" help:"Print the figures of the runner's results, by class and in all."`
+	Invocations invocationsFlags `cmd:"" help:"Make the invocations stream of the runner's results."`
+}
+
+func (c *commands) run(ctx context.Context, io cli.IO) error {
+	command, _, _ := strings.Cut(io.Command, " ")
+	switch command {
+	case "generate":
+		return c.Generate.run(io)
+	case "trace":
+		return c.Trace.run(io)
+	case "deployments":
+		return c.Deployments.run(io)
+	case "build":
+		return c.Build.run(ctx, io)
+	case "summary":
+		return c.Summary.run(io)
+	case "invocations":
+		return c.Invocations.run(io)
+	}
+	return cli.Usagef("unknown command %q", io.Command)
+}
+
+type loadFlags struct {
+	Utilisation float64 `help:"CPU demand, in % of what the CPUs have; the gaps are scaled to it." default:"90" placeholder:"PCT"`
+	CPUs        int     `name:"cpus" help:"CPUs that the workload has." default:"1"`
+	Sigma       float64 `help:"Coefficient of variation of the demands of one class." default:"0.15"`
+	Seed        uint64  `help:"Another seed makes another workload of the same kind." default:"1"`
+}
+
+func (f loadFlags) load() workload.Load {
+	return workload.Load{UtilisationPct: f.Utilisation, CPUs: f.CPUs, Sigma: f.Sigma}
+}
+
+type generateFlags struct {
+	Classes     int           `help:"How many classes." default:"12"`
+	Invocations int           `help:"How many invocations in all." default:"400"`
+	MinDemand   time.Duration `help:"Lower bound of the classes' mean CPU demands." default:"5ms"`
+	MaxDemand   time.Duration `help:"Upper bound of the classes' mean CPU demands." default:"2s"`
+	Zipf        float64       `help:"The k-th shortest class is invoked in proportion to k^-ZIPF." default:"1"`
+	Weights     []float64     `help:"Popularities instead of --zipf, the shortest class first."`
+	Arrivals    string        `help:"Gaps between arrivals: steady (CV 0.23), poisson (1) or bursty (2.33)." enum:"steady,poisson,bursty" default:"poisson"`
+	CV          *float64      `name:"cv" help:"Coefficient of variation of the gaps, instead of that of --arrivals."`
+	loadFlags   `embed:""`
+}
+
+func (f *generateFlags) run(io cli.IO) error {
+	synthetic := workload.Synthetic{
+		Classes: f.Classes, Invocations: f.Invocations,
+		MinDemand: f.MinDemand, MaxDemand: f.MaxDemand,
+		Zipf: f.Zipf, Weights: f.Weights,
+		GapCV: map[string]float64{
+			"steady": workload.SteadyCV, "poisson": workload.PoissonCV, "bursty": workload.BurstyCV,
+		}[f.Arrivals],
+		Load: f.load(), Seed: f.Seed,
+	}
+	if f.CV != nil {
+		synthetic.GapCV = *f.CV
+	}
+	trace, err := workload.Generate(synthetic)
+	if err != nil {
+		return err
+	}
+	return trace.Write(io.Stdout)
+}
+
+type publishedFlags struct {
+	Format string `help:"Format of the file: that of ALPS's artifact or of SFS's." enum:"alps,sfs" default:"alps"`
+	File   string `arg:"" help:"Published trace; - is stdin."`
+}
+
+func (f *publishedFlags) read(io cli.IO) ([]workload.Published, error) {
+	in, name, err := cli.Input(io, f.File)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	return workload.ReadPublished(in, name, workload.Format(f.Format))
+}
+
+type traceFlags struct {
+	publishedFlags `embed:""`
+	Demands        string `help:"CSV of the CPU demands: function,argument,cpu_ms." required:"" placeholder:"FILE"`
+	ClassBy        string `help:"What makes a class: function and argument, or port." enum:"argument,port" default:"argument"`
+	Sample         string `help:"Take a random part of the requests, such as 1/24." default:"1/1"`
+	Limit          int    `help:"Take so many requests of the sample, the first; 0 takes all." default:"0"`
+	loadFlags      `embed:""`
+}
+
+func (f *traceFlags) run(io cli.IO) error {
+	sampleOf, err := parseSample(f.Sample)
+	if err != nil {
+		return err
+	}
+	requests, err := f.read(io)
+	if err != nil {
+		return err
+	}
+	in, err := os.Open(f.Demands)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	demands, err := workload.ReadDemands(in, f.Demands)
+	if err != nil {
+		return err
+	}
+	trace, err := workload.FromPublished(requests, workload.Replay{
+		Demands: demands, ClassBy: workload.ClassBy(f.ClassBy), SampleOf: sampleOf, Limit: f.Limit,
+		Load: f.load(), Seed: f.Seed,
+	})
+	if err != nil {
+		return err
+	}
+	return trace.Write(io.Stdout)
+}
+
+func parseSample(text string) (int, error) {
+	of, ok := strings.CutPrefix(text, "1/")
+	n, err := strconv.Atoi(of)
+	if !ok || err != nil || n < 1 {
+		return 0, cli.Usagef("--sample: %q is not 1/N", text)
+	}
+	return n, nil
+}
+
+type deploymentsFlags struct {
+	publishedFlags `embed:""`
+}
+
+func (f *deploymentsFlags) run(io cli.IO) error {
+	requests, err := f.read(io)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(io.Stdout, "port,function,argument,requests"); err != nil {
+		return err
+	}
+	for _, d := range workload.Deployments(requests) {
+		if _, err := fmt.Fprintf(io.Stdout, "%s,%s,%s,%d\n", d.Port, d.Function, d.Argument, d.Requests); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type buildFlags struct {
+	Dir string `arg:"" help:"Directory to put the runner into; it is made if missing."`
+}
+
+func (f *buildFlags) run(ctx context.Context, io cli.IO) error {
+	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
+		return err
+	}
+	path, err := workload.BuildRunner(ctx, f.Dir)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(io.Stdout, path)
+	return err
+}
+
+type resultFlag struct {
+	File string `arg:"" optional:"" help:"What the runner printed; - is stdin."`
+}
+
+func (f *resultFlag) read(io cli.IO) ([]workload.Outcome, error) {
+	in, name, err := cli.Input(io, f.File)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	return workload.ReadOutcomes(in, name)
+}
+
+func (f *resultFlag) run(io cli.IO) error {
+	outcomes, err := f.read(io)
+	if err != nil {
+		return err
+	}
+	return workload.WriteSummary(io.Stdout, workload.Summarize(outcomes))
+}
+
+type invocationsFlags struct {
+	resultFlag `embed:""`
+	CPUs       int    `name:"cpus" help:"CPUs that the workload had." default:"1"`
+	KeyPrefix  string `help:"What goes before the class in the keys, such as cgroup:/fn/; none leaves them empty."`
+}
+
+func (f *invocationsFlags) run(io cli.IO) error {
+	outcomes, err := f.read(io)
+	if err != nil {
+		return err
+	}
+	rows, err := workload.Invocations(outcomes, f.CPUs, f.KeyPrefix)
+	if err != nil {
+		return err
+	}
+	out := stream.NewWriter[stream.Invocation](io.Stdout)
+	if len(rows) > 0 {
+		// One window; its number only has to be one.
+		if err := out.Write(1, rows); err != nil {
+			return err
+		}
+	}
+	return out.Close()
+}
