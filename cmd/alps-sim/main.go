@@ -15,6 +15,7 @@ import (
 type flags struct {
 	CPUs     *int          `name:"cpus" placeholder:"N" help:"Simulate N CPUs (default: the column cpus)."`
 	MinSlice time.Duration `name:"min-slice" default:"6ms" placeholder:"DURATION" help:"End a turn only after this long; 0s for at any time (default: ${default})."`
+	AsSeen   bool          `name:"as-seen" help:"Take what a running invocation has used so far as all that it needs (default: what its class needs)."`
 	File     string        `arg:"" optional:"" help:"Invocations to read (default: stdin)."`
 }
 
@@ -32,7 +33,7 @@ func (f *flags) run(_ context.Context, tool cli.IO) error {
 		return err
 	}
 	defer in.Close()
-	options := sim.Options{Policy: sim.SRPT, MinSliceNs: f.MinSlice.Nanoseconds()}
+	options := sim.Options{Policy: sim.SRPT, MinSliceNs: f.MinSlice.Nanoseconds(), AsSeen: f.AsSeen}
 	if f.CPUs != nil {
 		options.CPUs = *f.CPUs
 	}

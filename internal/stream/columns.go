@@ -66,6 +66,8 @@ func (r *Invocation) UnmarshalCSVWithFields(key, text string) error {
 		return r.CPUs.UnmarshalCSV(text)
 	case "util_pct":
 		return r.UtilPct.UnmarshalCSV(text)
+	case "begin_ns":
+		return r.BeginNs.UnmarshalCSV(text)
 	}
 	return r.unmarshal(key, text)
 }
@@ -176,6 +178,7 @@ func (r *Invocation) check() (string, error) {
 	e.add("block_ns", checkRange(int64(r.BlockNs), 0))
 	e.add("cpus", checkRange(int64(r.CPUs), 1))
 	e.add("util_pct", checkDecimal(float64(r.UtilPct), 100))
+	e.add("begin_ns", r.BeginNs.check())
 	return e.result()
 }
 

@@ -36,7 +36,7 @@ var crlf = regexp.MustCompile(`\r+\n`)
 func anyInvocation(t *rapid.T) Invocation {
 	return Invocation{
 		Class: anyName.Draw(t, "class"), Key: anyText.Draw(t, "key"), Invocation: anyName.Draw(t, "invocation"),
-		ArrivalNs: anyNanos.Draw(t, "arrival"), CPUNs: anyNanos.Draw(t, "cpu"), EndNs: anyOptNanos.Draw(t, "end"),
+		ArrivalNs: anyNanos.Draw(t, "arrival"), CPUNs: anyNanos.Draw(t, "cpu"), EndNs: anyOptNanos.Draw(t, "end"), BeginNs: anyOptNanos.Draw(t, "begin"),
 		WaitNs: anyNanos.Draw(t, "wait"), BlockNs: anyNanos.Draw(t, "block"),
 		CPUs: anyCount.Draw(t, "cpus"), UtilPct: anyPercent.Draw(t, "util"),
 	}

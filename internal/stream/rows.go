@@ -69,6 +69,9 @@ type Invocation struct {
 	CPUs Count `csv:"cpus"`
 	// UtilPct is how busy those CPUs were in the window.
 	UtilPct Percent `csv:"util_pct"`
+	// BeginNs is when the window began, on the clock of ArrivalNs; the same
+	// on all rows of the window. What arrived before was there already.
+	BeginNs OptNanos `csv:"begin_ns" stream:"optional"`
 }
 
 // Turn is a row of the turns stream (alps-sim to alps-tune): one turn on a
@@ -82,15 +85,15 @@ type Turn struct {
 	Turn Count `csv:"turn"`
 	// SliceNs is how long the turn lasted.
 	SliceNs Nanos `csv:"slice_ns"`
-	// WaitNs is the invocation's wait from its arrival to its first turn;
-	// the same on all its turns.
+	// WaitNs is the invocation's wait from its arrival, or from the window's
+	// begin if it arrived before, to its first turn; the same on all its turns.
 	WaitNs Nanos `csv:"wait_ns"`
-	// CPUs and UtilPct are those of the invocations.
+	// CPUs is how many CPUs were simulated, UtilPct that of the invocation's row.
 	CPUs    Count   `csv:"cpus"`
 	UtilPct Percent `csv:"util_pct"`
 	// StartNs is when the turn began, on the clock of the arrivals. The
 	// turnaround of an invocation is the end of its last turn
-	// (StartNs + SliceNs) less its arrival (StartNs of turn 1 less WaitNs).
+	// (StartNs + SliceNs) less StartNs of turn 1 and plus WaitNs.
 	StartNs OptNanos `csv:"start_ns" stream:"optional"`
 }
 
@@ -122,7 +125,7 @@ type Policy struct {
 	Penalty Factor `csv:"penalty" stream:"optional"`
 	// WaitNs is the median SRPT wait that gave the rank.
 	WaitNs Nanos `csv:"wait_ns" stream:"optional"`
-	// LastNs is the slice of the window before, which inertia mixed in; 0
-	// where there was none.
+	// LastNs is the class's slice in the policy before, which inertia mixes
+	// in where it is over 1 ms; 0 where there was none.
 	LastNs Nanos `csv:"last_ns" stream:"optional"`
 }

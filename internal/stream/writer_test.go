@@ -11,23 +11,26 @@ import (
 	"testing"
 )
 
+// wholeInvocationHeader has the optional columns too.
+var wholeInvocationHeader = strings.TrimSpace(invocationHeader) + ",begin_ns\n"
+
 var (
-	goodInvocation = Invocation{Class: "a", Invocation: "i", ArrivalNs: 10, CPUNs: 4, EndNs: OptNanos{20, true}, WaitNs: 5, BlockNs: 1, CPUs: 2, UtilPct: 90.5}
+	goodInvocation = Invocation{Class: "a", Invocation: "i", ArrivalNs: 10, CPUNs: 4, EndNs: OptNanos{20, true}, WaitNs: 5, BlockNs: 1, CPUs: 2, UtilPct: 90.5, BeginNs: OptNanos{9, true}}
 	goodTurn       = Turn{Class: "a", Invocation: "i", Turn: 1, SliceNs: 4, WaitNs: 5, CPUs: 2, UtilPct: 90.5, StartNs: OptNanos{15, true}}
 	goodPolicy     = Policy{Class: "a", FromNs: 0, Rank: 1, SliceNs: 6, Samples: 3, PredictedNs: 7, StdevNs: 1, Penalty: 0.5, WaitNs: 2, LastNs: 8}
 )
 
 func TestWriterWritesTheContract(t *testing.T) {
 	quoted := goodInvocation
-	quoted.Class, quoted.Key, quoted.EndNs, quoted.UtilPct = `a "b", c`, "comm:x\ny", OptNanos{}, Percent(math.Copysign(0, -1))
+	quoted.Class, quoted.Key, quoted.EndNs, quoted.UtilPct, quoted.BeginNs = `a "b", c`, "comm:x\ny", OptNanos{}, Percent(math.Copysign(0, -1)), OptNanos{}
 	got := write(t, []window[Invocation]{
 		{ID: -1, Rows: []Invocation{goodInvocation, quoted}},
 		{ID: 1764000000000, Rows: []Invocation{goodInvocation}},
 	})
-	want := invocationHeader +
-		"-1,2,a,,i,10,4,20,5,1,2,90.5\n" +
-		"-1,2,\"a \"\"b\"\", c\",\"comm:x\ny\",i,10,4,,5,1,2,0\n" +
-		"1764000000000,1,a,,i,10,4,20,5,1,2,90.5\n"
+	want := wholeInvocationHeader +
+		"-1,2,a,,i,10,4,20,5,1,2,90.5,9\n" +
+		"-1,2,\"a \"\"b\"\", c\",\"comm:x\ny\",i,10,4,,5,1,2,0,\n" +
+		"1764000000000,1,a,,i,10,4,20,5,1,2,90.5,9\n"
 	if got != want {
 		t.Errorf("wrote\n%s\nwant\n%s", got, want)
 	}
@@ -40,10 +43,10 @@ func TestWriterWritesTheContract(t *testing.T) {
 }
 
 func TestWriterWritesTheHeaderOfAnEmptyStream(t *testing.T) {
-	if got := write[Invocation](t, nil); got != invocationHeader {
+	if got := write[Invocation](t, nil); got != wholeInvocationHeader {
 		t.Errorf("wrote %q", got)
 	}
-	if got := write(t, []window[Invocation]{{ID: 1}, {ID: 2}}); got != invocationHeader {
+	if got := write(t, []window[Invocation]{{ID: 1}, {ID: 2}}); got != wholeInvocationHeader {
 		t.Errorf("windows without rows: wrote %q", got)
 	}
 }
