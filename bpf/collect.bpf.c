@@ -6,8 +6,8 @@
  *
  * The kernel itself keeps exact sums for each thread (se.sum_exec_runtime,
  * sched_info.run_delay). So nothing is added up at a context switch: a
- * thread's sums are taken once, at its last switch, and those of threads that
- * live are read when user space asks, by the task iterator.
+ * thread's sums are taken once, at its end, and those of threads that live are
+ * read when user space asks, by the task iterator.
  *
  * A process is known by its signal_struct, which all its threads share from
  * fork to the last switch of the last of them, whoever execs and whether or
@@ -49,6 +49,14 @@ struct {
 	__type(key, u32);
 	__type(value, struct clock_pair);
 } clocks SEC(".maps");
+
+/* Threads that were pushed off the CPU between their exit and last switch. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, u64);
+	__type(value, u8);
+} pushed_off SEC(".maps");
 
 /* Too big for the stack. The iterator can be preempted by a thread's end. */
 enum { SCRATCH_END, SCRATCH_ITERATOR, SCRATCHES };
@@ -163,14 +171,29 @@ static __always_inline void send_end(struct task_struct *last, struct process *p
 		count_lost(RING_FULL);
 }
 
-/* end_thread adds the sums of a thread to those of its process. */
+/*
+ * end_thread adds the sums of a thread to those of its process. It is called
+ * for each switch away from a thread whose parent may know that it has exited.
+ * The first of them is its end: what is left to do takes some us, but the
+ * parent often pushes it off the CPU just there, and a scheduler that puts
+ * functions behind others may not let it finish for long.
+ */
 static __always_inline void end_thread(struct task_struct *task, u64 now)
 {
 	struct process *proc = process_of(task);
-	u64 key;
+	u64 key = (u64)task;
+	u8 yes = 1;
 
-	if (!proc)
-		return;
+	if (task_state(task) & TASK_DEAD) {
+		if (!bpf_map_delete_elem(&pushed_off, &key))
+			return; /* it has been counted */
+		if (!proc)
+			return;
+	} else {
+		/* Counted already, or no room: then its last switch counts. */
+		if (!proc || bpf_map_update_elem(&pushed_off, &key, &yes, BPF_NOEXIST))
+			return;
+	}
 	__sync_fetch_and_add(&proc->cpu_ns, task->se.sum_exec_runtime);
 	if (is_kernel_made(task))
 		return;
@@ -209,7 +232,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	u64 now = bpf_ktime_get_ns();
 
 	read_clocks(next, now);
-	if (task_state(prev) & TASK_DEAD)
+	if (prev->exit_state)
 		end_thread(prev, now);
 	return 0;
 }
@@ -323,9 +346,8 @@ int on_living(struct bpf_iter__task *ctx)
 	proc = process_of(task);
 	if (!proc || !proc->invoked)
 		return 0;
-	/* Its sums are in the process's, or will be in a moment: a thread that
-	 * ends between this line and the next is missing until the next time. */
-	if (task_state(task) & TASK_DEAD)
+	/* Its sums are in the process's, or will be when it leaves the CPU. */
+	if (task->exit_state)
 		return 0;
 	rec = bpf_map_lookup_elem(&scratch, &slot);
 	if (!rec)

@@ -60,6 +60,7 @@ const (
 	CollectMapEnded     = "ended"
 	CollectMapLost      = "lost"
 	CollectMapProcesses = "processes"
+	CollectMapPushedOff = "pushed_off"
 	CollectMapScratch   = "scratch"
 	CollectProgOnExec   = "on_exec"
 	CollectProgOnFork   = "on_fork"
@@ -125,6 +126,7 @@ type CollectMapSpecs struct {
 	Ended     *ebpf.MapSpec `ebpf:"ended"`
 	Lost      *ebpf.MapSpec `ebpf:"lost"`
 	Processes *ebpf.MapSpec `ebpf:"processes"`
+	PushedOff *ebpf.MapSpec `ebpf:"pushed_off"`
 	Scratch   *ebpf.MapSpec `ebpf:"scratch"`
 }
 
@@ -158,6 +160,7 @@ type CollectMaps struct {
 	Ended     *ebpf.Map `ebpf:"ended"`
 	Lost      *ebpf.Map `ebpf:"lost"`
 	Processes *ebpf.Map `ebpf:"processes"`
+	PushedOff *ebpf.Map `ebpf:"pushed_off"`
 	Scratch   *ebpf.Map `ebpf:"scratch"`
 }
 
@@ -167,6 +170,7 @@ func (m *CollectMaps) Close() error {
 		m.Ended,
 		m.Lost,
 		m.Processes,
+		m.PushedOff,
 		m.Scratch,
 	)
 }

@@ -146,6 +146,7 @@ struct task_struct {
 	unsigned int __state; /* since 5.14 */
 	unsigned int flags;
 	int on_cpu;
+	int exit_state;
 	struct sched_entity se;
 	struct sched_ext_entity scx;
 	const cpumask_t *cpus_ptr;

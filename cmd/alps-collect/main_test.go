@@ -1,0 +1,296 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// The test binary is the tool, or a function that sleeps.
+const roleEnv = "ALPS_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(roleEnv) {
+	case "tool":
+		main()
+	case "function":
+		unix.Pause()
+	}
+	os.Exit(m.Run())
+}
+
+const header = "window,rows,class,key,invocation,arrival_ns,cpu_ns,end_ns,wait_ns,block_ns,cpus,util_pct\n"
+
+// self is a copy of the test binary that any user may run, under a name.
+func self(t *testing.T, name, role string, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "alps-collect-test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(dir, name)
+	if err := os.WriteFile(copied, binary, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(copied, args...)
+	cmd.Env = append(os.Environ(), roleEnv+"="+role)
+	return cmd
+}
+
+// result is what a tool that has ended left.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+func run(t *testing.T, cmd *exec.Cmd) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// running is the tool at work: it has written its header.
+type running struct {
+	*exec.Cmd
+	rest   *bufio.Reader
+	stderr *bytes.Buffer
+}
+
+// collecting starts the tool and skips the test where it cannot work.
+func collecting(t *testing.T, args ...string) running {
+	t.Helper()
+	cmd := self(t, "alps-collect", "tool", args...)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	in := bufio.NewReader(stdout)
+	first, err := in.ReadString('\n')
+	if err == io.EOF {
+		cmd.Wait()
+		if os.Geteuid() != 0 || strings.Contains(stderr.String(), "vmlinux") {
+			t.Skip(stderr.String())
+		}
+		t.Fatal(stderr.String())
+	}
+	if first != header {
+		t.Errorf("header %q, want %q", first, header)
+	}
+	return running{cmd, in, &stderr}
+}
+
+func TestSignalsEndTheWindow(t *testing.T) {
+	for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		tool := collecting(t, "--window=1h", "--class=comm", "--comm=fn-signal")
+		function := self(t, "fn-signal", "function")
+		if err := function.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if err := tool.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		rest, err := io.ReadAll(tool.rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tool.Wait(); err != nil || tool.stderr.Len() > 0 {
+			t.Errorf("%v: %v, stderr %q", signal, err, tool.stderr)
+		}
+		row := regexp.MustCompile(`^\d+,1,fn-signal,comm:fn-signal,\d+-\d+,\d+,\d+,,\d+,\d+,\d+,[\d.]+\n$`)
+		if !row.Match(rest) {
+			t.Errorf("%v: rows %q, want one that lives", signal, rest)
+		}
+		function.Process.Kill()
+		function.Wait()
+	}
+}
+
+func TestCountEndsIt(t *testing.T) {
+	tool := collecting(t, "--window=50ms", "--count=3", "--under=/no/such")
+	rest, err := io.ReadAll(tool.rest)
+	if err != nil || len(rest) > 0 {
+		t.Errorf("%v, rows %q", err, rest)
+	}
+	if err := tool.Wait(); err != nil {
+		t.Error(err, tool.stderr)
+	}
+}
+
+func TestReaderThatGoesAway(t *testing.T) {
+	needTool(t)
+	cmd := self(t, "alps-collect", "tool", "--window=50ms", "--class=comm", "--comm=fn-gone")
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = in, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	out.Close()
+	function := self(t, "fn-gone", "function")
+	if err := function.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil || stderr.Len() > 0 {
+		t.Errorf("%v, stderr %q", err, &stderr)
+	}
+	function.Process.Kill()
+	function.Wait()
+}
+
+// needTool skips a test where the tool cannot work.
+func needTool(t *testing.T) {
+	t.Helper()
+	tool := collecting(t, "--window=1ms", "--count=1", "--under=/no/such")
+	io.Copy(io.Discard, tool.rest)
+	tool.Wait()
+}
+
+func TestNothingIsLeftAfterKill(t *testing.T) {
+	before := programs(t)
+	tool := collecting(t, "--window=1h")
+	if during := programs(t); len(during) <= len(before) {
+		t.Fatalf("no programs are loaded: %v", during)
+	}
+	tool.Process.Kill()
+	tool.Wait()
+	// The kernel frees them a little later.
+	var left int
+	for range 500 {
+		left = 0
+		for id := range programs(t) {
+			if !before[id] {
+				left++
+			}
+		}
+		if left == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d programs are left", left)
+}
+
+// programs are the ids of the tool's programs in the kernel.
+func programs(t *testing.T) map[ebpf.ProgramID]bool {
+	t.Helper()
+	found := map[ebpf.ProgramID]bool{}
+	for id := ebpf.ProgramID(0); ; {
+		next, err := ebpf.ProgramGetNextID(id)
+		if errors.Is(err, os.ErrNotExist) {
+			return found
+		}
+		if errors.Is(err, os.ErrPermission) {
+			t.Skip(err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		id = next
+		program, err := ebpf.NewProgramFromID(id)
+		if err != nil {
+			continue // gone already
+		}
+		if info, err := program.Info(); err == nil && (info.Name == "on_switch" || info.Name == "on_living") {
+			found[id] = true
+		}
+		program.Close()
+	}
+}
+
+// nobody makes the tool run without privileges but those named.
+func nobody(t *testing.T, cmd *exec.Cmd, capabilities ...uintptr) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("changing the user takes root")
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential:  &syscall.Credential{Uid: 65534, Gid: 65534},
+		AmbientCaps: capabilities,
+	}
+}
+
+func TestNoPrivilege(t *testing.T) {
+	cmd := self(t, "alps-collect", "tool")
+	nobody(t, cmd)
+	const want = "alps-collect: no privilege to load eBPF programs; run it as root or with the capabilities CAP_BPF and CAP_PERFMON\n"
+	if got := run(t, cmd); got != (result{1, "", want}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestTwoCapabilitiesAreEnough(t *testing.T) {
+	needTool(t)
+	cmd := self(t, "alps-collect", "tool", "--window=1ms", "--count=1", "--under=/no/such")
+	nobody(t, cmd, unix.CAP_BPF, unix.CAP_PERFMON)
+	if got := run(t, cmd); got != (result{0, header, ""}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestWrongUsage(t *testing.T) {
+	for _, args := range [][]string{
+		{"--window=0s"}, {"--window=5"}, {"--count=-1"}, {"--count=1.5"}, {"--class=mount"},
+		{"--comm=[a"}, {"--cpus=0"}, {"--cpus=3-1"}, {"file"}, {"--no-such-flag"},
+	} {
+		got := run(t, self(t, "alps-collect", "tool", args...))
+		if got.code != 2 || got.stdout != "" || !strings.HasPrefix(got.stderr, "alps-collect: ") {
+			t.Errorf("%v: %+v", args, got)
+		}
+	}
+	got := run(t, self(t, "alps-collect", "tool", "--cpus=100000"))
+	if got.code != 1 || strings.Count(got.stderr, "\n") != 1 {
+		t.Errorf("more CPUs than there are: %+v", got)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	got := run(t, self(t, "alps-collect", "tool", "--help"))
+	if got.code != 0 || !strings.Contains(got.stdout, "--under") || got.stderr != "" {
+		t.Errorf("%+v", got)
+	}
+}

@@ -1,0 +1,379 @@
+package collect
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"alps/internal/stream"
+)
+
+// byComm are the options of a run that takes the bodies of that name.
+func byComm(name string) Options {
+	return Options{Window: time.Hour, Class: ByComm, Filter: Filter{Comms: []string{name}}}
+}
+
+func TestCPUTimeIsTheKernels(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		body []string
+	}{
+		{"5ms", []string{"burn", "5ms"}},
+		{"20ms", []string{"burn", "20ms"}},
+		{"100ms", []string{"burn", "100ms"}},
+		{"500ms", []string{"burn", "500ms"}},
+		{"2s", []string{"burn", "2s"}},
+		{"4 threads", []string{"threads", "4", "50ms"}},
+		{"the leader exits first", []string{"leaderexit", "50ms"}},
+		{"exec, exec", []string{"exec", "exec", "burn", "20ms"}},
+		{"exec by a thread", []string{"execthread", "30ms", "burn", "40ms"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			const name = "fn-cpu"
+			s := collect(t, byComm(name))
+			before := cpuTime(unix.CLOCK_MONOTONIC)
+			want := run(t, body(t, name, test.body...))
+			after := cpuTime(unix.CLOCK_MONOTONIC)
+			row := s.one()
+
+			if got := time.Duration(row.CPUNs); !aboutEqual(got, want) {
+				t.Errorf("CPU time %v, the kernel says %v", got, want)
+			}
+			if row.Class != name || row.Key != "comm:"+name {
+				t.Errorf("class %q, key %q", row.Class, row.Key)
+			}
+			if int64(row.ArrivalNs) < before || !row.EndNs.Valid || row.EndNs.Nanos <= row.ArrivalNs || int64(row.EndNs.Nanos) > after {
+				t.Errorf("from %d to %+v, but ran between %d and %d", row.ArrivalNs, row.EndNs, before, after)
+			}
+		})
+	}
+}
+
+// A process with one thread runs, waits or sleeps. These two never sleep.
+func TestWaitIsTheRest(t *testing.T) {
+	const name = "fn-rest"
+	s := collect(t, byComm(name))
+	var both sync.WaitGroup
+	for range 2 {
+		cmd := body(t, "starter", "rename", name, "100ms")
+		cmd.Env = append(cmd.Env, cpuEnv+"=0")
+		both.Go(func() {
+			if err := cmd.Run(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	both.Wait()
+	rows := s.finish()
+	if len(rows) != 2 {
+		t.Fatalf("%d rows, want 2", len(rows))
+	}
+	for _, row := range rows {
+		life := time.Duration(row.EndNs.Nanos - row.ArrivalNs)
+		if sum := time.Duration(row.CPUNs + row.WaitNs); !aboutEqual(sum, life) {
+			t.Errorf("CPU time %d + wait %d = %v, lived for %v", row.CPUNs, row.WaitNs, sum, life)
+		}
+	}
+}
+
+func TestSleepIsBlock(t *testing.T) {
+	const name = "fn-sleep"
+	s := collect(t, byComm(name))
+	cmd := body(t, name, "sleep")
+	start(t, cmd)
+	time.Sleep(200 * time.Millisecond)
+	kill(cmd)
+	if row := s.one(); row.BlockNs < 150e6 {
+		t.Errorf("slept for %v, want 0.2s: %+v", time.Duration(row.BlockNs), row)
+	}
+}
+
+func TestLivingComeAgain(t *testing.T) {
+	const name = "fn-living"
+	options := byComm(name)
+	options.Window = 200 * time.Millisecond
+	s := collect(t, options)
+	cmd := body(t, name, "burnsleep", "300ms")
+	start(t, cmd)
+	var rows []stream.Invocation
+	for len(rows) < 5 {
+		window, ok := <-s.windows
+		if !ok {
+			t.Fatal("ended early")
+		}
+		rows = append(rows, window...)
+	}
+	kill(cmd)
+	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	rows = append(rows, s.finish()...)
+
+	last := rows[len(rows)-1]
+	for i, row := range rows {
+		switch {
+		case row.Invocation != last.Invocation || row.ArrivalNs != last.ArrivalNs:
+			t.Errorf("row %d is of another invocation: %+v, %+v", i, row, last)
+		case row.Rows != 1:
+			t.Errorf("row %d is one of %d", i, row.Rows)
+		case i > 0 && (row.CPUNs < rows[i-1].CPUNs || row.Window <= rows[i-1].Window):
+			t.Errorf("row %d did not grow: %+v, %+v", i, rows[i-1], row)
+		case row.EndNs.Valid != (i == len(rows)-1):
+			t.Errorf("row %d of %d has the end %+v", i, len(rows), row.EndNs)
+		}
+	}
+	if rows[0].CPUNs >= last.CPUNs {
+		t.Errorf("it ended with the CPU time it had at first: %+v", last)
+	}
+	if got := time.Duration(last.CPUNs); !aboutEqual(got, used) {
+		t.Errorf("CPU time %v, the kernel says %v", got, used)
+	}
+}
+
+// mapClock maps the number in which a clock body tells its CPU time.
+func mapClock(path string) *atomic.Int64 {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	defer file.Close()
+	if err := file.Truncate(4096); err != nil {
+		panic(err)
+	}
+	page, err := unix.Mmap(int(file.Fd()), 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		panic(err)
+	}
+	return (*atomic.Int64)(unsafe.Pointer(&page[0]))
+}
+
+// newTestTracer loads the kernel side alone.
+func newTestTracer(t *testing.T) *tracer {
+	t.Helper()
+	needKernel(t)
+	traced, err := newTracer(defaultSizes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { traced.Close() })
+	return traced
+}
+
+// The kernel books CPU time at ticks and switches, up to 10 ms apart; a row
+// has it up to the moment at which it was made.
+func TestRunningThreadIsCountedToTheEdge(t *testing.T) {
+	var allowed unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
+		t.Fatal(err)
+	}
+	if !allowed.IsSet(0) || !allowed.IsSet(1) {
+		t.Skip("takes two CPUs: reading would push the process off the only one")
+	}
+	traced := newTestTracer(t)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer unix.SchedSetaffinity(0, &allowed)
+	pin(0)
+
+	path := filepath.Join(t.TempDir(), "clock")
+	told := mapClock(path)
+	cmd := body(t, "fn-edge", "clock", path)
+	cmd.Env = append(cmd.Env, cpuEnv+"=1")
+	start(t, cmd)
+	for told.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	const tries = 40
+	bad := 0
+	for range tries {
+		time.Sleep(7 * time.Millisecond) // not in step with the ticks
+		low := time.Duration(told.Load())
+		living, err := traced.Living()
+		// A value that was told after that, even if the process did not
+		// get to tell one for a while.
+		for range 2 {
+			for last := told.Load(); told.Load() == last; {
+			}
+		}
+		high := time.Duration(told.Load())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range living {
+			if got := time.Duration(p.CPUNs); int(p.TGID) == cmd.Process.Pid && (got < low-time.Millisecond || got > high+time.Millisecond) {
+				t.Logf("CPU time %v, was between %v and %v", got, low, high)
+				bad++
+			}
+		}
+	}
+	if bad > tries/10 {
+		t.Errorf("%d of %d readings are off by more than 1 ms", bad, tries)
+	}
+}
+
+// Two processes that never sleep share a CPU: at any moment, what they did not
+// run they waited, also the one that waits right now.
+func TestWaitingThreadIsCountedToTheEdge(t *testing.T) {
+	const name = "fn-wait"
+	traced := newTestTracer(t)
+	for range 2 {
+		cmd := body(t, "starter", "rename", name, "1h")
+		cmd.Env = append(cmd.Env, cpuEnv+"=0")
+		start(t, cmd)
+	}
+	readings, bad := 0, 0
+	for readings < 80 {
+		time.Sleep(7 * time.Millisecond)
+		living, err := traced.Living()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range living {
+			if p.Comm != name {
+				continue
+			}
+			readings++
+			if p.WaitNs == 0 || time.Duration(p.blockNs()) > time.Millisecond {
+				t.Logf("of %v it ran %v, waited %v", time.Duration(p.LifeNs), time.Duration(p.CPUNs), time.Duration(p.WaitNs))
+				bad++
+			}
+		}
+	}
+	if bad > readings/10 {
+		t.Errorf("%d of %d readings miss more than 1 ms", bad, readings)
+	}
+}
+
+func TestForkThatRenamesItself(t *testing.T) {
+	const name = "fn-renamed"
+	s := collect(t, byComm(name))
+	cmd := body(t, "starter", "rename", name, "50ms")
+	var told strings.Builder
+	cmd.Stdout = &told
+	run(t, cmd)
+	want, err := time.ParseDuration(told.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row := s.one(); !aboutEqual(time.Duration(row.CPUNs), want) {
+		t.Errorf("CPU time %v, the kernel says %v", time.Duration(row.CPUNs), want)
+	}
+}
+
+func TestForkAloneIsNoInvocation(t *testing.T) {
+	const name = "fn-server"
+	s := collect(t, byComm(name))
+	total := run(t, body(t, name, "fork", "30ms"))
+	if row := s.one(); time.Duration(row.CPUNs) > total-25*time.Millisecond {
+		t.Errorf("the fork's CPU time is in it: %v of %v", time.Duration(row.CPUNs), total)
+	}
+}
+
+// A server that forks a handler that forks a program: the server (which the
+// test starts) and the program count, the handler does not.
+func TestForkedProgramOfAForkCounts(t *testing.T) {
+	const name = "fn-server"
+	s := collect(t, byComm(name))
+	run(t, body(t, name, "request", "20ms"))
+	rows := s.finish()
+	if len(rows) != 2 || rows[0].ArrivalNs >= rows[1].ArrivalNs || rows[1].CPUNs < 20e6 {
+		t.Errorf("want the server and a program of 20ms: %+v", rows)
+	}
+}
+
+func TestThreadNameIsNotTheProcesss(t *testing.T) {
+	const name = "fn-named"
+	s := collect(t, byComm(name))
+	run(t, body(t, name, "threadname", "worker", "5ms"))
+	if row := s.one(); row.Class != name {
+		t.Errorf("class %q, want %q", row.Class, name)
+	}
+}
+
+func TestProcessesFromBeforeAreLeftOut(t *testing.T) {
+	needKernel(t)
+	const name = "fn-old"
+	cmd := body(t, name, "burnsleep", "10ms")
+	start(t, cmd)
+	s := collect(t, byComm(name))
+	kill(cmd)
+	if rows := s.finish(); len(rows) > 0 {
+		t.Errorf("%+v", rows)
+	}
+}
+
+// The second of two processes with one pid is another invocation.
+func TestPIDReuse(t *testing.T) {
+	const lastPID = "/proc/sys/kernel/ns_last_pid"
+	const name = "fn-reuse"
+	s := collect(t, byComm(name))
+	if _, err := os.Stat(lastPID); err != nil {
+		t.Skip("the kernel does not let the next pid be chosen:", err)
+	}
+	for range 100 {
+		first := body(t, name, "burn", "1ms")
+		run(t, first)
+		// Nothing else may fork in between, so it takes some tries.
+		second := body(t, name, "burn", "1ms")
+		if err := os.WriteFile(lastPID, []byte(strconv.Itoa(first.Process.Pid-1)), 0); err != nil {
+			t.Fatal(err)
+		}
+		run(t, second)
+		if second.Process.Pid != first.Process.Pid {
+			continue
+		}
+		rows := s.finish()
+		last := rows[max(len(rows)-2, 0):]
+		if len(last) != 2 || last[0].Invocation == last[1].Invocation || last[0].EndNs.Nanos >= last[1].ArrivalNs {
+			t.Errorf("rows of pid %d: %+v", first.Process.Pid, last)
+		}
+		return
+	}
+	t.Skip("no pid came twice")
+}
+
+func TestUtilisationAndCPUs(t *testing.T) {
+	const name = "fn-util"
+	options := byComm(name)
+	options.CPUs = CPUs{Number: 1}
+	s := collect(t, options)
+	run(t, body(t, name, "burn", "50ms"))
+	if row := s.one(); row.CPUs != 1 || row.UtilPct <= 0 || row.UtilPct > 100 {
+		t.Errorf("cpus %d, util_pct %v", row.CPUs, row.UtilPct)
+	}
+}
+
+func TestLostEventsAreCounted(t *testing.T) {
+	t.Run("table full", func(t *testing.T) {
+		const name = "fn-table"
+		options := byComm(name)
+		options.sizes = sizes{Processes: 2, RingBytes: 4096}
+		s := collect(t, options)
+		for range 16 {
+			start(t, body(t, name, "sleep"))
+		}
+		s.finish()
+		wantMessage(t, s, "more alive at once than the table holds")
+	})
+	t.Run("ring full", func(t *testing.T) {
+		const name = "fn-ring"
+		options := byComm(name)
+		options.sizes = sizes{Processes: 1024, RingBytes: 4096}
+		s := collect(t, options)
+		// A fork that renames itself ends within µs; 100 of them fill the
+		// page before the collector looks.
+		run(t, body(t, "starter", "renames", "2000", name))
+		got := uint64(len(s.finish()))
+		wantMessage(t, s, "ring buffer full")
+		if got == 0 || got >= 2000 {
+			t.Errorf("%d rows of 2000", got)
+		}
+	})
+}

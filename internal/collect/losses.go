@@ -1,0 +1,82 @@
+package collect
+
+import (
+	"fmt"
+	"strings"
+
+	"alps/bpf"
+)
+
+// losses counts what the stream should have and has not, by cause.
+type losses struct {
+	TableFull, RingFull, EndNotSeen uint64 // in the kernel side
+	NotRun                          uint64 // the kernel did not run it
+	PathTooLong, WindowFull         uint64 // in the collector
+}
+
+// plus returns the sum of two counts.
+func (l losses) plus(m losses) losses {
+	return losses{
+		TableFull:   l.TableFull + m.TableFull,
+		RingFull:    l.RingFull + m.RingFull,
+		EndNotSeen:  l.EndNotSeen + m.EndNotSeen,
+		NotRun:      l.NotRun + m.NotRun,
+		PathTooLong: l.PathTooLong + m.PathTooLong,
+		WindowFull:  l.WindowFull + m.WindowFull,
+	}
+}
+
+// minus returns what was lost since an earlier count.
+func (l losses) minus(earlier losses) losses {
+	return losses{
+		TableFull:   l.TableFull - earlier.TableFull,
+		RingFull:    l.RingFull - earlier.RingFull,
+		EndNotSeen:  l.EndNotSeen - earlier.EndNotSeen,
+		NotRun:      l.NotRun - earlier.NotRun,
+		PathTooLong: l.PathTooLong - earlier.PathTooLong,
+		WindowFull:  l.WindowFull - earlier.WindowFull,
+	}
+}
+
+// String names each cause that lost something; it is empty if none did.
+func (l losses) String() string {
+	var texts []string
+	for _, cause := range []struct {
+		count uint64
+		text  string
+	}{
+		{l.TableFull, "processes (more alive at once than the table holds)"},
+		{l.RingFull, "ends of invocations (ring buffer full)"},
+		{l.EndNotSeen, "invocations (end not seen)"},
+		{l.NotRun, "events (tracing program already running on the CPU)"},
+		{l.PathTooLong, "invocations (cgroup path longer than 1024 bytes or 32 levels)"},
+		{l.WindowFull, "invocations (more in the window than a window may have)"},
+	} {
+		if cause.count > 0 {
+			texts = append(texts, fmt.Sprintf("%d %s", cause.count, cause.text))
+		}
+	}
+	return strings.Join(texts, ", ")
+}
+
+// Losses counts what the kernel side has lost since it was attached.
+func (t *tracer) Losses() (losses, error) {
+	var l losses
+	for cause, count := range map[bpf.CollectLoss]*uint64{
+		bpf.CollectLossTABLE_FULL:   &l.TableFull,
+		bpf.CollectLossRING_FULL:    &l.RingFull,
+		bpf.CollectLossEND_NOT_SEEN: &l.EndNotSeen,
+	} {
+		if err := t.objects.Lost.Lookup(uint32(cause), count); err != nil {
+			return l, fmt.Errorf("reading the counts of lost events: %w", err)
+		}
+	}
+	for _, program := range t.tracepoints() {
+		stats, err := program.Stats()
+		if err != nil {
+			return l, fmt.Errorf("reading the counts of lost events: %w", err)
+		}
+		l.NotRun += stats.RecursionMisses
+	}
+	return l, nil
+}

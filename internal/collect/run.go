@@ -1,0 +1,252 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"alps/internal/stream"
+)
+
+// Options say what is collected and for how long.
+type Options struct {
+	// Window is how long a window lasts; more than 0.
+	Window time.Duration
+	// Count is how many windows there are; 0 means no end.
+	Count int
+	// Class is how classes are found; empty means Auto.
+	Class Class
+	// Filter is what keeps system processes out.
+	Filter Filter
+	// CPUs are those that the functions share.
+	CPUs CPUs
+
+	sizes sizes // zero: defaultSizes; tests lose events with less
+}
+
+// Check says what is wrong with the options, whatever the machine.
+func (o Options) Check() error {
+	switch {
+	case o.Window <= 0:
+		return fmt.Errorf("window of %v: want more than 0", o.Window)
+	case o.Count < 0:
+		return fmt.Errorf("count of %d: want 0 or more", o.Count)
+	}
+	_, err := newClassifier(o.Class, o.Filter)
+	return err
+}
+
+// drainEvery is how often the kernel's ring buffer is emptied.
+const drainEvery = 250 * time.Millisecond
+
+// Run collects and writes the invocations stream to out, until as many windows
+// are written as asked for. The header is written as soon as everything is
+// attached: processes forked after it are seen. When the context ends, so does
+// the window, early; it is written whole, and Run returns nil.
+//
+// Lost events are told on messages, at the end of the window and of the run.
+func Run(ctx context.Context, options Options, out, messages io.Writer) (err error) {
+	if err := options.Check(); err != nil {
+		return err
+	}
+	if options.sizes == (sizes{}) {
+		options.sizes = defaultSizes
+	}
+	classifier, err := newClassifier(options.Class, options.Filter)
+	if err != nil {
+		return err
+	}
+	if err := check(); err != nil {
+		return err
+	}
+	c := &collector{
+		out:      stream.NewWriter[stream.Invocation](out),
+		messages: messages,
+		window:   newWindow(classifier),
+		stuck:    map[processID]bool{},
+	}
+	if c.times, err = readCPUTimes(); err != nil {
+		return err
+	}
+	if c.cpus, err = options.CPUs.pick(c.times); err != nil {
+		return err
+	}
+	if c.tracer, err = newTracer(options.sizes); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.tracer.Close()) }()
+	return c.run(ctx, options.Window, options.Count)
+}
+
+// collector is a run.
+type collector struct {
+	tracer   *tracer
+	out      *stream.Writer[stream.Invocation]
+	messages io.Writer
+
+	window *window
+	cpus   []int
+	times  map[int]cpuTimes // at the window's begin
+	id     stream.Integer   // of the last window
+	// stuck are processes of which the kernel side misses the end.
+	stuck map[processID]bool
+	// lost is the sum of all windows, lostKernel the part of it that the
+	// kernel side counts.
+	lost, lostKernel losses
+}
+
+func (c *collector) run(ctx context.Context, length time.Duration, count int) error {
+	// A window without rows leaves only the header.
+	if err := c.out.Write(0, nil); err != nil {
+		return err
+	}
+	begin, err := now()
+	if err != nil {
+		return err
+	}
+	end := begin.wall.Add(length)
+	for n := 1; ; n++ {
+		if err := c.follow(ctx, end); err != nil {
+			return err
+		}
+		next, err := now()
+		if err != nil {
+			return err
+		}
+		if err := c.closeWindow(begin); err != nil {
+			return err
+		}
+		if ctx.Err() != nil || n == count {
+			break
+		}
+		begin = next
+		// On the beat of the first, unless a whole beat was missed.
+		if end = end.Add(length); end.Before(begin.wall) {
+			end = begin.wall.Add(length)
+		}
+	}
+	if text := c.lost.String(); text != "" {
+		fmt.Fprintf(c.messages, "lost in all: %s\n", text)
+	}
+	return c.out.Close()
+}
+
+// instant is a moment on two clocks: the one that numbers the windows, and
+// CLOCK_MONOTONIC in ns, which is that of the rows.
+type instant struct {
+	wall        time.Time
+	monotonicNs int64
+}
+
+func now() (instant, error) {
+	var monotonic unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &monotonic); err != nil {
+		return instant{}, fmt.Errorf("reading CLOCK_MONOTONIC: %w", err)
+	}
+	return instant{time.Now(), monotonic.Nano()}, nil
+}
+
+// follow empties the ring buffer from time to time, until the window's end.
+func (c *collector) follow(ctx context.Context, end time.Time) error {
+	ticker := time.NewTicker(drainEvery)
+	defer ticker.Stop()
+	over := time.NewTimer(time.Until(end))
+	defer over.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-over.C:
+			return nil
+		case <-ticker.C:
+			if err := c.drain(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (c *collector) drain() error {
+	return c.tracer.Ended(func(p process) { c.window.add(&p) })
+}
+
+// closeWindow writes the window that began at an instant.
+func (c *collector) closeWindow(begin instant) error {
+	if err := c.settle(); err != nil {
+		return err
+	}
+	times, err := readCPUTimes()
+	if err != nil {
+		return err
+	}
+	util := utilisation(c.cpus, c.times, times)
+	c.times = times
+
+	id := max(stream.Integer(begin.wall.UnixMilli()), c.id+1) // the clock may be set back
+	c.id = id
+	lost := c.window.lost
+	rows, next := c.window.close(begin.monotonicNs, len(c.cpus), util)
+	c.window = next
+	if err := c.out.Write(id, rows); err != nil {
+		return err
+	}
+	return c.tellLosses(id, lost)
+}
+
+// settleTime bounds how long a window waits for ending processes.
+const settleTime = 50 * time.Millisecond
+
+// settle takes the invocations that live into the window, and those that have
+// ended. In between is a moment in which a process is no longer listed, so
+// that its parent may know of its end already, but still runs: one in that
+// moment is waited for.
+func (c *collector) settle() error {
+	for deadline := time.Now().Add(settleTime); ; time.Sleep(time.Millisecond) {
+		living, err := c.tracer.Living()
+		if err != nil {
+			return err
+		}
+		for _, p := range living {
+			c.window.add(&p)
+		}
+		// After the living: these rows replace theirs.
+		if err := c.drain(); err != nil {
+			return err
+		}
+		ending, err := c.tracer.Ending(living)
+		if err != nil {
+			return err
+		}
+		// What was waited for in vain once is not waited for again.
+		ending = slices.DeleteFunc(ending, func(id processID) bool { return c.stuck[id] })
+		if len(ending) == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			for _, id := range ending {
+				c.stuck[id] = true
+			}
+			return nil
+		}
+	}
+}
+
+// tellLosses says what the window lost; lost is what the collector itself did.
+func (c *collector) tellLosses(id stream.Integer, lost losses) error {
+	kernel, err := c.tracer.Losses()
+	if err != nil {
+		return err
+	}
+	lost = lost.plus(kernel.minus(c.lostKernel))
+	c.lostKernel = kernel
+	c.lost = c.lost.plus(lost)
+	if text := lost.String(); text != "" {
+		fmt.Fprintf(c.messages, "window %d lost %s\n", id, text)
+	}
+	return nil
+}
