@@ -113,6 +113,7 @@ static __always_inline void read_path(struct task_struct *task, struct record *r
 	for (int depth = 0; depth <= COLLECT_PATH_DEPTH; depth++) {
 		struct kernfs_node *parent = kernfs_parent(kn);
 		long n;
+		u32 at;
 
 		if (!parent) {
 			rec->head.path_bytes = len;
@@ -120,7 +121,11 @@ static __always_inline void read_path(struct task_struct *task, struct record *r
 		}
 		if (len >= COLLECT_PATH_BYTES)
 			return;
-		n = bpf_probe_read_kernel_str(rec->path + len, COLLECT_NAME_BYTES,
+		/* Says nothing new, but in a form that no compiler can move
+		 * away from where the verifier of 6.1 needs it. */
+		barrier_var(len);
+		at = len & (COLLECT_PATH_BYTES - 1);
+		n = bpf_probe_read_kernel_str(rec->path + at, COLLECT_NAME_BYTES,
 					      BPF_CORE_READ(kn, name));
 		if (n <= 0 || n > COLLECT_NAME_BYTES)
 			return;

@@ -7,9 +7,11 @@
  *
  * Tasks without a class are the system's own. They are served before all
  * others and fairly among themselves (SYSTEM_DSQ, by virtual time). Tasks with
- * a class wait in FUNCTIONS_DSQ, by rank and, within a rank, by virtual time.
- * A class is found by the task's cgroup (the deepest ancestor that the policy
- * lists) or else by its name.
+ * a class wait in FUNCTIONS_DSQ by virtual deadline: their arrival, and on top
+ * of it the patience of their rank. Of those that come together the better rank
+ * goes first; how long a worse one can be passed by is bounded by its patience
+ * (docs/decisions/0004). A class is found by the task's cgroup (the deepest
+ * ancestor that the policy lists) or else by its name.
  */
 #include "kernel.h"
 #include "scx.h"
@@ -31,24 +33,16 @@ const volatile __u32 possible_cpus = 1;
 #define SYSTEM_DSQ 0
 #define FUNCTIONS_DSQ 1
 
-#define RANK_SYSTEM 0
-#define RANK_IDLE 0xffffffffU
-
-/*
- * A key of FUNCTIONS_DSQ: the rank in the upper bits, the virtual time within
- * the rank in the lower ones, in units of 1,024 ns. The kernel compares keys as
- * signed differences, which leaves 63 bits. The virtual time wraps after 104
- * days; for the moment in which it does, tasks of one rank are out of order.
- */
-#define KEY_RANK_SHIFT 43
-#define KEY_TIME_SHIFT 10
-#define KEY_RANK_MAX ((1U << 20) - 1)
+/* What a CPU runs, in cpu_key: a function by its key, or one of these. */
+#define KEY_SYSTEM 0
+#define KEY_IDLE ~0ULL
 
 /* How many waiting tasks one decision looks at for one that may run here. */
 #define PEEK_MAX 32
-/* Bits of FUNCTIONS_DSQ's tail that the starvation bound looks at, and how often. */
-#define STARVED_SCAN_MAX 64
-#define STARVED_SCAN_EVERY 16
+/* How many tasks, from the last of FUNCTIONS_DSQ on, the starvation bound looks
+ * at, and after how many ns again. */
+#define STARVED_SCAN_MAX 256
+#define STARVED_SCAN_NS 10000000
 
 /* Sizes, not types: clang leaves types that only an inner map names undefined. */
 struct policy_map {
@@ -107,12 +101,10 @@ struct task_ctx {
 	__u64 vtime;       /* system tasks: weighted CPU time */
 	__u64 arrived_ns;  /* when the task was first seen */
 	__u64 queued_ns;   /* when it was last queued */
-	__u64 key;         /* functions: its order in the queue, for the slice at hand */
 	__u64 slice_end_ns; /* functions: CPU time of the task at which the slice at hand is used up */
-	__u32 rank;
+	__u64 key;         /* functions: virtual deadline, for the slice at hand; else KEY_SYSTEM */
 	__u32 cpu_found;   /* select_cpu has found an idle CPU for it */
 	__u32 promoted;    /* its turn is out of turn */
-	__u32 pad;
 };
 
 struct {
@@ -133,24 +125,24 @@ struct {
 	__type(value, struct name_buf);
 } names SEC(".maps");
 
-/* Rank of the task that each CPU runs or is about to run. It changes when a
+/* Key of the task that each CPU runs or is about to run. It changes when a
  * CPU has chosen, not when the task before has stopped: that one is queued in
  * between, and would else see a CPU without a task and preempt its successor.
  * Read without a lock by CPUs that look for somebody to preempt: an outdated
  * value costs one needless or one late preemption. */
-__u32 cpu_rank[ALPS_MAX_CPUS];
+__u64 cpu_key[ALPS_MAX_CPUS];
 
 /* Virtual time of the system task that ran last. Races lose an update of a
  * value that only moves newcomers near the others. */
 __u64 system_vtime;
 
-/* Decisions since the tail of FUNCTIONS_DSQ was looked at. Benign races too. */
-__u32 since_scan;
+/* When the starvation bound looked last. Benign races too. */
+__u64 scanned_ns;
 
-static inline void set_rank(__s32 cpu, __u32 rank)
+static inline void set_key(__s32 cpu, __u64 key)
 {
 	if (cpu >= 0 && cpu < ALPS_MAX_CPUS)
-		cpu_rank[cpu] = rank;
+		cpu_key[cpu] = key;
 }
 
 static inline void count(__u32 counter)
@@ -275,7 +267,7 @@ static __u64 account(struct task_struct *p, struct task_ctx *tc)
 	struct task_ctx *process = NULL;
 
 	tc->counted_ns += used;
-	if (tc->rank == RANK_SYSTEM)
+	if (tc->key == KEY_SYSTEM)
 		tc->vtime += used * 100 / (p->scx.weight ?: 1);
 	if (leader != p)
 		process = bpf_task_storage_get(&tasks, leader, 0, 0);
@@ -287,29 +279,33 @@ static __u64 account(struct task_struct *p, struct task_ctx *tc)
 
 struct decision {
 	__u64 slice_ns;
-	__u64 key; /* order in the task's queue */
-	__u32 rank;
+	__u64 key; /* of cpu_key, and the order in FUNCTIONS_DSQ */
 };
 
 static void decide(struct task_struct *p, struct task_ctx *tc, struct decision *d)
 {
 	struct alps_class *class = class_of(p, tc);
 	__u64 attained_ns = account(p, tc);
+	struct alps_step *step;
 	__u64 until_ns = ~0ULL;
+	__u64 patience_ns;
 	__u64 slice_ns;
-	__u32 rank;
 
 	if (!class) {
 		/* Sleeping earns no more than a slice of credit. */
 		if ((__s64)(tc->vtime - (system_vtime - fair_slice_ns)) < 0)
 			tc->vtime = system_vtime - fair_slice_ns;
-		tc->rank = d->rank = RANK_SYSTEM;
+		tc->key = d->key = KEY_SYSTEM;
 		d->slice_ns = fair_slice_ns;
-		d->key = tc->vtime;
 		return;
 	}
-	rank = class->steps[0].rank;
-	slice_ns = class->steps[0].slice_ns;
+	/* Who is pushed aside within a slice keeps the rest of it, and its place. */
+	if (tc->key != KEY_SYSTEM && (__s64)(tc->slice_end_ns - tc->counted_ns) > 0) {
+		d->key = tc->key;
+		d->slice_ns = tc->slice_end_ns - tc->counted_ns;
+		return;
+	}
+	step = &class->steps[0];
 	for (__u32 i = 1; i < ALPS_MAX_STEPS; i++) {
 		if (i >= class->steps_len)
 			break;
@@ -317,46 +313,39 @@ static void decide(struct task_struct *p, struct task_ctx *tc, struct decision *
 			until_ns = class->steps[i].from_ns;
 			break;
 		}
-		rank = class->steps[i].rank;
-		slice_ns = class->steps[i].slice_ns;
+		step = &class->steps[i];
 	}
-	if (rank > KEY_RANK_MAX)
-		rank = KEY_RANK_MAX;
-	/* Who is pushed aside within a slice keeps the rest of it, and its place. */
-	if (rank != tc->rank || (__s64)(tc->slice_end_ns - tc->counted_ns) <= 0) {
-		if (!slice_ns)
-			slice_ns = fair_slice_ns;
-		if (slice_ns > until_ns - attained_ns)
-			slice_ns = until_ns - attained_ns;
-		tc->rank = rank;
-		tc->slice_end_ns = tc->counted_ns + slice_ns;
-		tc->key = (__u64)rank << KEY_RANK_SHIFT |
-			  (((tc->arrived_ns + attained_ns) >> KEY_TIME_SHIFT) & ((1ULL << KEY_RANK_SHIFT) - 1));
-	}
-	d->rank = rank;
-	d->slice_ns = tc->slice_end_ns - tc->counted_ns;
-	d->key = tc->key;
+	slice_ns = step->slice_ns ?: fair_slice_ns;
+	if (slice_ns > until_ns - attained_ns)
+		slice_ns = until_ns - attained_ns;
+	/* Who has used more than its class does is what it has shown itself to be. */
+	patience_ns = step->patience_ns;
+	if (patience_ns < attained_ns * step->stretch)
+		patience_ns = attained_ns * step->stretch;
+	tc->key = d->key = tc->arrived_ns + patience_ns;
+	tc->slice_end_ns = tc->counted_ns + slice_ns;
+	d->slice_ns = slice_ns;
 }
 
-/* Makes the CPU that runs the worst rank, of those that the task may use, look
- * again, if that rank is worse than the task's. */
-static void preempt_worst(struct task_struct *p, __u32 rank)
+/* Makes the CPU that runs the latest key, of those that the task may use, look
+ * again, if that key is later than the task's. */
+static void preempt_latest(struct task_struct *p, __u64 key)
 {
-	__u32 worst = rank;
+	__u64 latest = key;
 	__s32 victim = -1;
 
 	for (__u32 cpu = 0; cpu < ALPS_MAX_CPUS; cpu++) {
 		if (cpu >= possible_cpus)
 			break;
-		if (cpu_rank[cpu] > worst && bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
-			worst = cpu_rank[cpu];
+		if (cpu_key[cpu] > latest && bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
+			latest = cpu_key[cpu];
 			victim = cpu;
 		}
 	}
 	if (victim < 0)
 		return;
 	/* So that the next one to come does not choose the same CPU. */
-	set_rank(victim, rank);
+	set_key(victim, key);
 	count(ALPS_PREEMPTIONS);
 	scx_bpf_kick_cpu(victim, SCX_VALUE(scx_kick_flags, SCX_KICK_PREEMPT));
 }
@@ -378,7 +367,7 @@ SEC("struct_ops/alps_enqueue")
 void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 {
 	struct task_ctx *tc = task_ctx(p);
-	struct decision d = { .slice_ns = fair_slice_ns };
+	struct decision d = { .slice_ns = fair_slice_ns, .key = KEY_SYSTEM };
 	bool cpu_found = false;
 	__s32 cpu;
 
@@ -391,22 +380,25 @@ void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 			tc->arrived_ns = tc->queued_ns;
 		decide(p, tc, &d);
 	}
-	scx_bpf_dsq_insert_vtime(p, d.rank == RANK_SYSTEM ? SYSTEM_DSQ : FUNCTIONS_DSQ, d.slice_ns, d.key, enq_flags);
+	if (d.key == KEY_SYSTEM)
+		scx_bpf_dsq_insert_vtime(p, SYSTEM_DSQ, d.slice_ns, tc ? tc->vtime : system_vtime, enq_flags);
+	else
+		scx_bpf_dsq_insert_vtime(p, FUNCTIONS_DSQ, d.slice_ns, d.key, enq_flags);
 	if (cpu_found) {
-		set_rank(scx_bpf_task_cpu(p), d.rank);
+		set_key(scx_bpf_task_cpu(p), d.key);
 		return;
 	}
 	cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
 	if (cpu >= 0) {
-		set_rank(cpu, d.rank);
+		set_key(cpu, d.key);
 		scx_bpf_kick_cpu(cpu, SCX_VALUE(scx_kick_flags, SCX_KICK_IDLE));
 	} else {
-		preempt_worst(p, d.rank);
+		preempt_latest(p, d.key);
 	}
 }
 
-/* Moves the first task of a queue that may run on the CPU there, if its key
- * is before `limit`. */
+/* Moves the first task of a queue that may run on the CPU there, if its place
+ * in the queue is before `limit`. */
 static bool serve(__u64 dsq, __s32 cpu, __u64 limit)
 {
 	struct bpf_iter_scx_dsq it;
@@ -423,7 +415,7 @@ static bool serve(__u64 dsq, __s32 cpu, __u64 limit)
 			continue;
 		tc = task_ctx(p);
 		if (scx_bpf_dsq_move(&it, p, SCX_VALUE(scx_dsq_id_flags, SCX_DSQ_LOCAL), 0)) {
-			set_rank(cpu, tc ? tc->rank : RANK_SYSTEM);
+			set_key(cpu, tc ? tc->key : KEY_SYSTEM);
 			served = true;
 			break;
 		}
@@ -432,37 +424,54 @@ static bool serve(__u64 dsq, __s32 cpu, __u64 limit)
 	return served;
 }
 
-/* The starvation bound: from the worst rank on, the first task that has waited
- * too long gets a short turn. */
+/* The starvation bound: of the tasks at the end of the queue, the one that has
+ * waited longest gets a short turn, if it has waited too long. */
 static bool serve_starved(__s32 cpu)
 {
 	struct bpf_iter_scx_dsq it;
 	struct task_struct *p;
 	struct task_ctx *tc;
+	__u64 now = bpf_ktime_get_ns();
+	__u64 since_ns = now - max_wait_ns;
+	__s32 starved = 0;
 	bool served = false;
-	__u64 now;
 
-	if (!max_wait_ns || since_scan++ < STARVED_SCAN_EVERY)
+	if (!max_wait_ns || now - scanned_ns < STARVED_SCAN_NS)
 		return false;
-	since_scan = 0;
-	now = bpf_ktime_get_ns();
+	scanned_ns = now;
 	bpf_iter_scx_dsq_new(&it, FUNCTIONS_DSQ, SCX_VALUE(scx_dsq_iter_flags, SCX_DSQ_ITER_REV));
 	for (__u32 i = 0; i < STARVED_SCAN_MAX; i++) {
 		p = bpf_iter_scx_dsq_next(&it);
 		if (!p)
 			break;
 		tc = task_ctx(p);
-		if (!tc || (__s64)(now - tc->queued_ns) < (__s64)max_wait_ns || !bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
+		if (tc && tc->queued_ns < since_ns && bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
+			since_ns = tc->queued_ns;
+			starved = p->pid;
+		}
+	}
+	bpf_iter_scx_dsq_destroy(&it);
+	if (!starved)
+		return false;
+	/* An iterator goes one way: a second one finds the task again. */
+	bpf_iter_scx_dsq_new(&it, FUNCTIONS_DSQ, SCX_VALUE(scx_dsq_iter_flags, SCX_DSQ_ITER_REV));
+	for (__u32 i = 0; i < STARVED_SCAN_MAX; i++) {
+		p = bpf_iter_scx_dsq_next(&it);
+		if (!p)
+			break;
+		tc = task_ctx(p);
+		if (p->pid != starved || !tc)
 			continue;
 		scx_bpf_dsq_move_set_slice(&it, promoted_slice_ns);
 		tc->promoted = 1;
-		if (scx_bpf_dsq_move(&it, p, SCX_VALUE(scx_dsq_id_flags, SCX_DSQ_LOCAL), 0)) {
+		served = scx_bpf_dsq_move(&it, p, SCX_VALUE(scx_dsq_id_flags, SCX_DSQ_LOCAL), 0);
+		if (served) {
 			count(ALPS_PROMOTIONS);
-			set_rank(cpu, RANK_SYSTEM);
-			served = true;
-			break;
+			set_key(cpu, KEY_SYSTEM);
+		} else {
+			tc->promoted = 0;
 		}
-		tc->promoted = 0;
+		break;
 	}
 	bpf_iter_scx_dsq_destroy(&it);
 	return served;
@@ -487,21 +496,21 @@ void BPF_PROG(alps_dispatch, __s32 cpu, struct task_struct *prev)
 			decide(prev, tc, &d);
 		}
 	}
-	if (serve(SYSTEM_DSQ, cpu, goes_on && d.rank == RANK_SYSTEM ? d.key : NO_LIMIT(SYSTEM_DSQ)))
+	if (serve(SYSTEM_DSQ, cpu, tc && goes_on && d.key == KEY_SYSTEM ? tc->vtime : NO_LIMIT(SYSTEM_DSQ)))
 		return;
-	if (!(goes_on && d.rank == RANK_SYSTEM)) {
+	if (!(goes_on && d.key == KEY_SYSTEM)) {
 		if (serve_starved(cpu))
 			return;
 		if (serve(FUNCTIONS_DSQ, cpu, goes_on ? d.key : NO_LIMIT(FUNCTIONS_DSQ)))
 			return;
 	}
-	if (goes_on) {
+	if (tc && goes_on) {
 		count(ALPS_KEPT);
 		tc->promoted = 0;
 		prev->scx.slice = d.slice_ns;
-		set_rank(cpu, d.rank);
+		set_key(cpu, d.key);
 	} else {
-		set_rank(cpu, RANK_IDLE);
+		set_key(cpu, KEY_IDLE);
 	}
 }
 
@@ -509,11 +518,11 @@ SEC("struct_ops/alps_running")
 void BPF_PROG(alps_running, struct task_struct *p)
 {
 	struct task_ctx *tc = task_ctx(p);
-	__u32 rank = tc && !tc->promoted ? tc->rank : RANK_SYSTEM;
+	bool function = tc && tc->key != KEY_SYSTEM;
 
-	set_rank(bpf_get_smp_processor_id(), rank);
-	count(tc && tc->rank != RANK_SYSTEM ? ALPS_CLASS_TURNS : ALPS_SYSTEM_TURNS);
-	if (rank == RANK_SYSTEM && tc && (__s64)(tc->vtime - system_vtime) > 0)
+	set_key(bpf_get_smp_processor_id(), function && !tc->promoted ? tc->key : KEY_SYSTEM);
+	count(function ? ALPS_CLASS_TURNS : ALPS_SYSTEM_TURNS);
+	if (tc && !function && (__s64)(tc->vtime - system_vtime) > 0)
 		system_vtime = tc->vtime;
 }
 

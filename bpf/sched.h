@@ -26,11 +26,20 @@
 #define ALPS_NO_CLASS 0
 
 struct alps_step {
-	__u64 from_ns;  /* CPU time the invocation has used, from which the step holds */
-	__u64 slice_ns; /* guaranteed slice; 0: none, the fair slice is given */
-	__u32 rank;     /* 1 is served first */
-	__u32 pad;
+	__u64 from_ns;     /* CPU time the invocation has used, from which the step holds */
+	__u64 slice_ns;    /* guaranteed slice; 0: none, the fair slice is given */
+	__u64 patience_ns; /* how long it may be made to wait for others; by rank */
+	__u32 rank;        /* 1 is served first */
+	__u32 stretch;     /* patience by ns of CPU time used, once that is more; 0: strict ranks */
 };
+
+/*
+ * Functions wait in the order of arrival + patience. Where ranks are strict,
+ * one rank is so many ns of patience: 18 minutes, in which any better rank goes
+ * first. 2^20 ranks of that leave the sum below 2^62.
+ */
+#define ALPS_RANK_NS (1ULL << 40)
+#define ALPS_MAX_RANK ((1U << 20) - 1)
 
 struct alps_class {
 	__u64 generation; /* of the policy; every entry of one policy has the same */
@@ -39,8 +48,8 @@ struct alps_class {
 	struct alps_step steps[ALPS_MAX_STEPS]; /* by from_ns; the first has 0 */
 };
 
-_Static_assert(sizeof(struct alps_step) == 24, "alps_step");
-_Static_assert(sizeof(struct alps_class) == 16 + ALPS_MAX_STEPS * 24, "alps_class");
+_Static_assert(sizeof(struct alps_step) == 32, "alps_step");
+_Static_assert(sizeof(struct alps_class) == 16 + ALPS_MAX_STEPS * 32, "alps_class");
 
 /*
  * The policy in force as text, for people: CSV in chunks, in a map of its own.

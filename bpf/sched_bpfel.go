@@ -31,12 +31,12 @@ const (
 	SchedProgAlpsRunning    = "alps_running"
 	SchedProgAlpsSelectCpu  = "alps_select_cpu"
 	SchedProgAlpsStopping   = "alps_stopping"
-	SchedVarCpuRank         = "cpu_rank"
+	SchedVarCpuKey          = "cpu_key"
 	SchedVarFairSliceNs     = "fair_slice_ns"
 	SchedVarMaxWaitNs       = "max_wait_ns"
 	SchedVarPossibleCpus    = "possible_cpus"
 	SchedVarPromotedSliceNs = "promoted_slice_ns"
-	SchedVarSinceScan       = "since_scan"
+	SchedVarScannedNs       = "scanned_ns"
 	SchedVarSystemVtime     = "system_vtime"
 )
 
@@ -109,12 +109,12 @@ type SchedMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SchedVariableSpecs struct {
-	CpuRank         *ebpf.VariableSpec `ebpf:"cpu_rank"`
+	CpuKey          *ebpf.VariableSpec `ebpf:"cpu_key"`
 	FairSliceNs     *ebpf.VariableSpec `ebpf:"fair_slice_ns"`
 	MaxWaitNs       *ebpf.VariableSpec `ebpf:"max_wait_ns"`
 	PossibleCpus    *ebpf.VariableSpec `ebpf:"possible_cpus"`
 	PromotedSliceNs *ebpf.VariableSpec `ebpf:"promoted_slice_ns"`
-	SinceScan       *ebpf.VariableSpec `ebpf:"since_scan"`
+	ScannedNs       *ebpf.VariableSpec `ebpf:"scanned_ns"`
 	SystemVtime     *ebpf.VariableSpec `ebpf:"system_vtime"`
 }
 
@@ -163,12 +163,12 @@ func (m *SchedMaps) Close() error {
 //
 // It can be passed to LoadSchedObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SchedVariables struct {
-	CpuRank         *ebpf.Variable `ebpf:"cpu_rank"`
+	CpuKey          *ebpf.Variable `ebpf:"cpu_key"`
 	FairSliceNs     *ebpf.Variable `ebpf:"fair_slice_ns"`
 	MaxWaitNs       *ebpf.Variable `ebpf:"max_wait_ns"`
 	PossibleCpus    *ebpf.Variable `ebpf:"possible_cpus"`
 	PromotedSliceNs *ebpf.Variable `ebpf:"promoted_slice_ns"`
-	SinceScan       *ebpf.Variable `ebpf:"since_scan"`
+	ScannedNs       *ebpf.Variable `ebpf:"scanned_ns"`
 	SystemVtime     *ebpf.Variable `ebpf:"system_vtime"`
 }
 

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"alps/internal/cli"
@@ -18,11 +19,20 @@ type flags struct {
 	Load struct {
 		DryRun  bool          `name:"dry-run" help:"Check the policy and print it; touch nothing and need no privilege."`
 		MaxWait time.Duration `name:"max-wait" placeholder:"DURATION" default:"1s" help:"Serve a function that waited longer out of turn (counts when the scheduler is attached)."`
+		Stretch int           `name:"stretch" placeholder:"N" default:"15" help:"Let better ranks that came later pass a function by for N times the CPU time that it needs; 0: always."`
 		File    string        `arg:"" optional:"" help:"Policy to load; stdin unless given."`
 	} `cmd:"" default:"withargs" help:"Put a policy in force (what is done without a command)."`
 	Unload struct{} `cmd:"" help:"Detach the scheduler and remove its pins."`
 	Status struct{} `cmd:"" help:"Tell what is in force; exit 1 if the scheduler is not."`
 	Dump   struct{} `cmd:"" help:"Print the policy in force as CSV."`
+}
+
+// Validate is called by kong.
+func (f *flags) Validate() error {
+	if f.Load.Stretch < 0 || f.Load.Stretch > load.MaxStretch {
+		return fmt.Errorf("stretch %d is not from 0 to %d", f.Load.Stretch, load.MaxStretch)
+	}
+	return nil
 }
 
 func main() {
@@ -33,7 +43,7 @@ func main() {
 var description = cli.Description("Put scheduling policies in force with sched_ext. Reads the policy stream of alps-tune.")
 
 func (f *flags) run(ctx context.Context, io cli.IO) error {
-	o := load.Options{Pins: f.Pins, MaxWait: f.Load.MaxWait}
+	o := load.Options{Pins: f.Pins, MaxWait: f.Load.MaxWait, Stretch: f.Load.Stretch}
 	switch io.Command {
 	case "unload":
 		return o.RunUnload(io)

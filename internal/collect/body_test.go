@@ -111,12 +111,19 @@ var bodies = map[string]func(args []string){
 		})
 		<-done
 	},
-	// clock FILE: burns and keeps telling its CPU time in FILE's 8 bytes.
-	"clock": func(args []string) {
-		told := mapClock(args[0])
-		for {
-			told.Store(cpuTime(unix.CLOCK_PROCESS_CPUTIME_ID))
-		}
+	// leadersleep DURATION: the first thread burns, says what CPU time the
+	// process has used in ns, and exits; another sleeps.
+	"leadersleep": func(args []string) {
+		burn(duration(args[0]))
+		go onThread(func() { unix.Pause() })
+		fmt.Println(cpuTime(unix.CLOCK_PROCESS_CPUTIME_ID))
+		syscall.Syscall(syscall.SYS_EXIT, 0, 0, 0)
+	},
+	// spin NAME: forks; the child renames itself and never sleeps.
+	"spin": func(args []string) {
+		child := child{generations: 1, spins: true}
+		child.name, _ = syscall.BytePtrFromString(args[0])
+		child.fork()
 	},
 }
 
@@ -182,6 +189,7 @@ type child struct {
 	generations int   // 2: the child's child does it
 	name        *byte // to rename itself to
 	burnNs      int64
+	spins       bool  // for ever, and without system calls
 	path        *byte // to exec
 	argv, env   []*byte
 	used        unix.Rusage // set by fork
@@ -208,6 +216,9 @@ func (c *child) fork() {
 		syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(c.name)), 0)
 	}
 	for cpuTime(unix.CLOCK_THREAD_CPUTIME_ID) < c.burnNs {
+	}
+	//lint:ignore SA5002 it is meant to spin until it is killed
+	for c.spins {
 	}
 	if c.path != nil {
 		syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(c.path)),

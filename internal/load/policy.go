@@ -1,17 +1,20 @@
 package load
 
 import (
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"alps/internal/stream"
 )
 
-// Bounds of a policy. The first three are those of bpf/sched.h.
+// Bounds of a policy. The first four are those of bpf/sched.h.
 const (
 	MaxSteps      = 8             // rows (from_ns steps) a class
 	MaxDepth      = 16            // levels of nested cgroups
 	MaxRank       = 1<<20 - 1     // worst rank
+	rankNs        = 1 << 40       // patience of a rank, where ranks are strict
 	MaxClasses    = 65536         // keys a policy
 	MaxSliceNs    = 1_000_000_000 // longest guaranteed slice
 	maxComm       = 15            // bytes of a thread's name
@@ -24,6 +27,8 @@ type Step struct {
 	FromNs  uint64
 	SliceNs uint64 // guaranteed time slice; 0: none
 	Rank    uint32 // 1 is served first
+	// DemandNs is the CPU time that an invocation needs in all; 0: not known.
+	DemandNs uint64
 }
 
 // A Class is what the scheduler knows of one key of the policy.
@@ -56,7 +61,7 @@ func Check(w *stream.Window[stream.Policy]) (*Table, error) {
 		if row.SliceNs > MaxSliceNs {
 			return nil, w.Errorf(i, "slice_ns", "%d is over a second", row.SliceNs)
 		}
-		step := Step{FromNs: uint64(row.FromNs), SliceNs: uint64(row.SliceNs), Rank: uint32(row.Rank)}
+		step := Step{FromNs: uint64(row.FromNs), SliceNs: uint64(row.SliceNs), Rank: uint32(row.Rank), DemandNs: uint64(row.DemandNs)}
 		at, seen := byKey[row.Key]
 		if !seen {
 			hash, fault := parseKey(row.Key)
@@ -91,6 +96,40 @@ func Check(w *stream.Window[stream.Policy]) (*Table, error) {
 		class.Steps = append(class.Steps, step)
 	}
 	return t, nil
+}
+
+// MaxStretch bounds Options.Stretch.
+const MaxStretch = 1000
+
+// maxPatienceNs is as long as a function may be passed by at the most, however
+// much it needs: an hour, far beyond the starvation bound.
+const maxPatienceNs = 3_600_000_000_000
+
+// patience returns for each rank of the policy how long its functions may be
+// passed by after their arrival: stretch times their demand, and no less than
+// the patience of any better rank, so that of functions that come together the
+// better rank always goes first. It returns nil where ranks are to be strict:
+// with a stretch of 0, and if some row has no demand.
+func (t *Table) patience(stretch int) map[uint32]uint64 {
+	if stretch == 0 {
+		return nil
+	}
+	demandNs := make(map[uint32]uint64)
+	for _, class := range t.Classes {
+		for _, step := range class.Steps {
+			if step.DemandNs == 0 {
+				return nil
+			}
+			demandNs[step.Rank] = max(demandNs[step.Rank], step.DemandNs)
+		}
+	}
+	var longest uint64
+	patienceNs := make(map[uint32]uint64, len(demandNs))
+	for _, rank := range slices.Sorted(maps.Keys(demandNs)) {
+		longest = max(longest, min(demandNs[rank], maxPatienceNs/uint64(stretch))*uint64(stretch))
+		patienceNs[rank] = longest
+	}
+	return patienceNs
 }
 
 // parseKey returns the hash of a key, or what is wrong with it.

@@ -33,12 +33,17 @@ const (
 
 var pinnedMaps = []string{pinPolicy, pinTexts, pinCounters, pinLeft}
 
-// Options says where the scheduler is and how it is to run. The fields but
-// Pins count only when it is attached; a running one keeps its own.
+// Options says where the scheduler is and how it is to run. FairSlice and
+// MaxWait count only when it is attached; a running one keeps its own.
 type Options struct {
 	// Pins is the directory of the pins, on a BPF file system. It is made
 	// if need be, for its owner alone; its parent has to exist.
 	Pins string
+	// Stretch is how many times its demand a function may be passed by, from
+	// its arrival on, by functions of better ranks that came later, and also
+	// how patient one has to be that has used more than its class does. 0
+	// makes ranks strict, as does a policy without demands. Up to [MaxStretch].
+	Stretch int
 	// FairSlice is the slice of a task without a guaranteed one; 0: the
 	// scheduler's default (see bpf/sched.bpf.c).
 	FairSlice time.Duration
@@ -109,7 +114,7 @@ func (o Options) replace(spec *ebpf.CollectionSpec, t *Table) error {
 	if err != nil {
 		return err
 	}
-	return switchPolicy(spec, policy, texts, t, generation+1)
+	return o.switchPolicy(spec, policy, texts, t, generation+1)
 }
 
 func (o Options) attach(spec *ebpf.CollectionSpec, t *Table) error {
@@ -121,7 +126,7 @@ func (o Options) attach(spec *ebpf.CollectionSpec, t *Table) error {
 		return explain("loading the scheduler", err)
 	}
 	defer coll.Close()
-	if err := switchPolicy(spec, coll.Maps[pinPolicy], coll.Maps[pinTexts], t, 1); err != nil {
+	if err := o.switchPolicy(spec, coll.Maps[pinPolicy], coll.Maps[pinTexts], t, 1); err != nil {
 		return err
 	}
 	if err := os.Mkdir(o.Pins, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {

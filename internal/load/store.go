@@ -19,8 +19,8 @@ const (
 )
 
 type stepRecord struct {
-	FromNs, SliceNs uint64
-	Rank, _         uint32
+	FromNs, SliceNs, PatienceNs uint64
+	Rank, Stretch               uint32
 }
 
 type classRecord struct {
@@ -46,8 +46,8 @@ const noClass uint64 = 0
 // switchPolicy builds the maps of a policy beside those in force and then puts
 // them in their place: the text first, which is found by its generation, and
 // then, in one step, the policy.
-func switchPolicy(spec *ebpf.CollectionSpec, policy, texts *ebpf.Map, t *Table, generation uint64) error {
-	entries, err := newEntries(spec.Maps[pinPolicy].InnerMap, t, generation)
+func (o Options) switchPolicy(spec *ebpf.CollectionSpec, policy, texts *ebpf.Map, t *Table, generation uint64) error {
+	entries, err := newEntries(spec.Maps[pinPolicy].InnerMap, t.records(generation, o.Stretch))
 	if err != nil {
 		return fmt.Errorf("making the map of the policy: %w", err)
 	}
@@ -66,29 +66,43 @@ func switchPolicy(spec *ebpf.CollectionSpec, policy, texts *ebpf.Map, t *Table, 
 	return nil
 }
 
-func newEntries(template *ebpf.MapSpec, t *Table, generation uint64) (*ebpf.Map, error) {
-	keys := make([]uint64, 0, len(t.Classes)+1)
-	records := make([]classRecord, 0, len(t.Classes)+1)
-	keys, records = append(keys, noClass), append(records, classRecord{Generation: generation})
+// entries are the keys and values of a policy's map.
+type entries struct {
+	keys    []uint64
+	records []classRecord
+}
+
+// records makes the entries of the policy, with that of tasks without a class.
+func (t *Table) records(generation uint64, stretch int) entries {
+	e := entries{[]uint64{noClass}, []classRecord{{Generation: generation}}}
+	patience := t.patience(stretch)
 	for i, class := range t.Classes {
 		record := classRecord{Generation: generation, StepsLen: uint32(len(class.Steps)), ID: uint32(i)}
 		for j, step := range class.Steps {
-			record.Steps[j] = stepRecord{FromNs: step.FromNs, SliceNs: step.SliceNs, Rank: step.Rank}
+			r := &record.Steps[j]
+			*r = stepRecord{FromNs: step.FromNs, SliceNs: step.SliceNs, Rank: step.Rank, PatienceNs: uint64(step.Rank) * rankNs}
+			if patience != nil {
+				r.PatienceNs, r.Stretch = patience[step.Rank], uint32(stretch)
+			}
 		}
-		keys, records = append(keys, class.Hash), append(records, record)
+		e.keys, e.records = append(e.keys, class.Hash), append(e.records, record)
 	}
+	return e
+}
+
+func newEntries(template *ebpf.MapSpec, e entries) (*ebpf.Map, error) {
 	spec := template.Copy()
 	spec.Name = "alps_entries"
-	spec.MaxEntries = uint32(len(keys))
-	entries, err := ebpf.NewMap(spec)
+	spec.MaxEntries = uint32(len(e.keys))
+	m, err := ebpf.NewMap(spec)
 	if err != nil {
 		return nil, err
 	}
-	if n, err := entries.BatchUpdate(keys, records, nil); err != nil || n != len(keys) {
-		entries.Close()
-		return nil, fmt.Errorf("%d of %d keys were written: %w", n, len(keys), err)
+	if n, err := m.BatchUpdate(e.keys, e.records, nil); err != nil || n != len(e.keys) {
+		m.Close()
+		return nil, fmt.Errorf("%d of %d keys were written: %w", n, len(e.keys), err)
 	}
-	return entries, nil
+	return m, nil
 }
 
 func newText(template *ebpf.MapSpec, t *Table, generation uint64) (*ebpf.Map, error) {

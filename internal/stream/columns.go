@@ -126,6 +126,8 @@ func (r *Policy) UnmarshalCSVWithFields(key, text string) error {
 		return r.WaitNs.UnmarshalCSV(text)
 	case "last_ns":
 		return r.LastNs.UnmarshalCSV(text)
+	case "demand_ns":
+		return r.DemandNs.UnmarshalCSV(text)
 	}
 	return r.unmarshal(key, text)
 }
@@ -211,5 +213,6 @@ func (r *Policy) check() (string, error) {
 	e.add("penalty", checkDecimal(float64(r.Penalty), 1))
 	e.add("wait_ns", checkRange(int64(r.WaitNs), 0))
 	e.add("last_ns", checkRange(int64(r.LastNs), 0))
+	e.add("demand_ns", checkRange(int64(r.DemandNs), 0))
 	return e.result()
 }

@@ -55,7 +55,7 @@ func anyPolicy(t *rapid.T) Policy {
 		Class: anyName.Draw(t, "class"), Key: anyText.Draw(t, "key"), FromNs: anyNanos.Draw(t, "from"),
 		Rank: anyCount.Draw(t, "rank"), SliceNs: anyNanos.Draw(t, "slice"), Samples: anyWhole.Draw(t, "samples"),
 		PredictedNs: anyNanos.Draw(t, "predicted"), StdevNs: anyNanos.Draw(t, "stdev"), Penalty: anyFactor.Draw(t, "penalty"),
-		WaitNs: anyNanos.Draw(t, "wait"), LastNs: anyNanos.Draw(t, "last"),
+		WaitNs: anyNanos.Draw(t, "wait"), LastNs: anyNanos.Draw(t, "last"), DemandNs: anyNanos.Draw(t, "demand"),
 	}
 }
 

@@ -128,4 +128,9 @@ type Policy struct {
 	// LastNs is the class's slice in the policy before, which inertia mixes
 	// in where it is over 1 ms; 0 where there was none.
 	LastNs Nanos `csv:"last_ns" stream:"optional"`
+
+	// DemandNs is the CPU time that an invocation of the class needs in all,
+	// as far as is known; 0 if that is nothing. alps-load makes of it how long
+	// the class may be passed by.
+	DemandNs Nanos `csv:"demand_ns" stream:"optional"`
 }

@@ -17,7 +17,7 @@ var wholeInvocationHeader = strings.TrimSpace(invocationHeader) + ",begin_ns\n"
 var (
 	goodInvocation = Invocation{Class: "a", Invocation: "i", ArrivalNs: 10, CPUNs: 4, EndNs: OptNanos{20, true}, WaitNs: 5, BlockNs: 1, CPUs: 2, UtilPct: 90.5, BeginNs: OptNanos{9, true}}
 	goodTurn       = Turn{Class: "a", Invocation: "i", Turn: 1, SliceNs: 4, WaitNs: 5, CPUs: 2, UtilPct: 90.5, StartNs: OptNanos{15, true}}
-	goodPolicy     = Policy{Class: "a", FromNs: 0, Rank: 1, SliceNs: 6, Samples: 3, PredictedNs: 7, StdevNs: 1, Penalty: 0.5, WaitNs: 2, LastNs: 8}
+	goodPolicy     = Policy{Class: "a", FromNs: 0, Rank: 1, SliceNs: 6, Samples: 3, PredictedNs: 7, StdevNs: 1, Penalty: 0.5, WaitNs: 2, LastNs: 8, DemandNs: 21}
 )
 
 func TestWriterWritesTheContract(t *testing.T) {
@@ -37,7 +37,7 @@ func TestWriterWritesTheContract(t *testing.T) {
 	if got, want := write(t, []window[Turn]{{ID: 1, Rows: []Turn{goodTurn}}}), strings.TrimSpace(turnHeader)+",start_ns\n1,1,a,,i,1,4,5,2,90.5,15\n"; got != want {
 		t.Errorf("wrote\n%s\nwant\n%s", got, want)
 	}
-	if got, want := write(t, []window[Policy]{{ID: 1, Rows: []Policy{goodPolicy}}}), strings.TrimSpace(policyHeader)+",samples,predicted_ns,stdev_ns,penalty,wait_ns,last_ns\n1,1,a,,0,1,6,3,7,1,0.5,2,8\n"; got != want {
+	if got, want := write(t, []window[Policy]{{ID: 1, Rows: []Policy{goodPolicy}}}), strings.TrimSpace(policyHeader)+",samples,predicted_ns,stdev_ns,penalty,wait_ns,last_ns,demand_ns\n1,1,a,,0,1,6,3,7,1,0.5,2,8,21\n"; got != want {
 		t.Errorf("wrote\n%s\nwant\n%s", got, want)
 	}
 }

@@ -2,6 +2,7 @@ package tune
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -12,9 +13,10 @@ import (
 type observed struct {
 	classes []string
 	// keys has for each class its keys, "" where it has rows without one.
-	keys   [][]string
-	slices []sample // one a turn
-	waits  []sample // one an invocation
+	keys    [][]string
+	slices  []sample // one a turn
+	waits   []sample // one an invocation
+	demands []sample // one an invocation: the sum of its turns
 }
 
 // sample is a time of a class.
@@ -27,6 +29,10 @@ type sample struct {
 // refers to the window. It refuses rows that contradict each other.
 func observe(w *stream.Window[stream.Turn]) (*observed, error) {
 	type origin struct{ first, class int } // the first row, and its class
+	type seenInvocation struct {
+		origin
+		demand int // in observed.demands
+	}
 	type classKey struct {
 		class int
 		key   string
@@ -36,7 +42,7 @@ func observe(w *stream.Window[stream.Turn]) (*observed, error) {
 		classes     = make(map[stream.Name]int)
 		known       = make(map[classKey]bool)
 		owners      = make(map[string]origin)
-		invocations = make(map[stream.Name]origin)
+		invocations = make(map[stream.Name]seenInvocation)
 	)
 	for i := range w.Rows {
 		row := &w.Rows[i]
@@ -66,8 +72,9 @@ func observe(w *stream.Window[stream.Turn]) (*observed, error) {
 
 		seen, again := invocations[row.Invocation]
 		if !again {
-			invocations[row.Invocation] = origin{i, class}
+			invocations[row.Invocation] = seenInvocation{origin{i, class}, len(o.demands)}
 			o.waits = append(o.waits, sample{class, int64(row.WaitNs)})
+			o.demands = append(o.demands, sample{class, int64(row.SliceNs)})
 			continue
 		}
 		if seen.class != class {
@@ -78,6 +85,11 @@ func observe(w *stream.Window[stream.Turn]) (*observed, error) {
 			return nil, w.Errorf(i, "wait_ns", "%d differs from the %d of invocation %q on line %d of this window",
 				row.WaitNs, first.WaitNs, row.Invocation, w.Lines[seen.first])
 		}
+		demand := &o.demands[seen.demand]
+		if int64(row.SliceNs) > math.MaxInt64-demand.ns {
+			return nil, w.Errorf(i, "slice_ns", "the turns of invocation %q add up to more than 64 bits", row.Invocation)
+		}
+		demand.ns += int64(row.SliceNs)
 	}
 	return &o, nil
 }
@@ -88,6 +100,8 @@ type pool struct {
 	keys     []string // sorted
 	slicesNs []int64
 	waitsNs  []int64
+	// demandsNs are the CPU times that the invocations needed in all.
+	demandsNs []int64
 }
 
 // poolClasses puts together what the windows tell of each class, ordered by
@@ -123,6 +137,10 @@ func poolClasses(history []*observed) (classes []*pool, all *pool) {
 		for _, s := range o.waits {
 			pools[s.class].waitsNs = append(pools[s.class].waitsNs, s.ns)
 			all.waitsNs = append(all.waitsNs, s.ns)
+		}
+		for _, s := range o.demands {
+			pools[s.class].demandsNs = append(pools[s.class].demandsNs, s.ns)
+			all.demandsNs = append(all.demandsNs, s.ns)
 		}
 	}
 	for o := range owned {

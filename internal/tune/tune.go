@@ -140,6 +140,7 @@ func (t *Tuner) row(class *pool, utilPct float64) stream.Policy {
 		Penalty:     stream.Factor(penalty),
 		WaitNs:      stream.Nanos(median(class.waitsNs)),
 		LastNs:      stream.Nanos(lastNs),
+		DemandNs:    stream.Nanos(roundNs(Mean{}.Predict(class.demandsNs))),
 	}
 }
 

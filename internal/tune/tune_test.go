@@ -75,18 +75,20 @@ func TestPolicyRow(t *testing.T) {
 			// of three 8, whose root is 2.828427 ms.
 			// tsu = 3 - 2.828427 = 0.171573; p = (100+50-90)/100 = 0.6;
 			// tss = 0.102944. The last slice is below 1 ms: no inertia.
-			// Waits 0, 1, 9: median 1.
+			// Waits 0, 1, 9: median 1. Each invocation has one turn, so the
+			// mean demand is that of the slices.
 			Class: "b", Key: "cgroup:/fn/b", Rank: 1, SliceNs: 102_944,
-			Samples: 3, PredictedNs: 3 * ms, StdevNs: 2_828_427, Penalty: 0.6, WaitNs: 1 * ms, LastNs: 0.8 * ms,
+			Samples: 3, PredictedNs: 3 * ms, StdevNs: 2_828_427, Penalty: 0.6, WaitNs: 1 * ms, LastNs: 0.8 * ms, DemandNs: 3 * ms,
 		},
 		{
 			// Slices 6, 10, 8: mean 8, deviations -2 2 0, squares 8, of three
 			// 2.666667, whose root is 1.632993 ms.
 			// tsu = 8 - 1.632993 = 6.367007; tss = 0.6 * tsu = 3.820204;
 			// with inertia 0.7*3.820204 + 0.3*4 = 3.874143.
-			// Waits of the two invocations 3, 6: median 4.5.
+			// Waits of the two invocations 3, 6: median 4.5. Their demands
+			// 6+10 and 8: mean 12.
 			Class: "a", Key: "cgroup:/fn/a", Rank: 2, SliceNs: 3_874_143,
-			Samples: 3, PredictedNs: 8 * ms, StdevNs: 1_632_993, Penalty: 0.6, WaitNs: 4.5 * ms, LastNs: 4 * ms,
+			Samples: 3, PredictedNs: 8 * ms, StdevNs: 1_632_993, Penalty: 0.6, WaitNs: 4.5 * ms, LastNs: 4 * ms, DemandNs: 12 * ms,
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -175,7 +177,7 @@ func TestUnknownClass(t *testing.T) {
 		// All waits 0, 2, 8, 8: median 5, between a's 1 and b's 8.
 		want := stream.Policy{
 			Class: "*", Key: "cgroup:/fn", Rank: 2, SliceNs: 2_410_051,
-			Samples: 4, PredictedNs: 4 * ms, StdevNs: 1_414_214, Penalty: 1, WaitNs: 5 * ms, LastNs: 2 * ms,
+			Samples: 4, PredictedNs: 4 * ms, StdevNs: 1_414_214, Penalty: 1, WaitNs: 5 * ms, LastNs: 2 * ms, DemandNs: 4 * ms,
 		}
 		if len(rows) != 3 || rows[0].Class != "a" || rows[2].Class != "b" || rows[2].Rank != 3 {
 			t.Errorf("rows are %+v, want a, *, b", rows)
