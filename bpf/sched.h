@@ -30,7 +30,7 @@ struct alps_step {
 	__u64 slice_ns;    /* guaranteed slice; 0: none, the fair slice is given */
 	__u64 patience_ns; /* how long it may be made to wait for others; by rank */
 	__u32 rank;        /* 1 is served first */
-	__u32 stretch;     /* patience by ns of CPU time used, once that is more; 0: strict ranks */
+	__u32 stretch;     /* patience by ns of CPU time needed; 0: strict ranks */
 };
 
 /*
