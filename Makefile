@@ -1,0 +1,64 @@
+# ALPS: make help lists the targets.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+GO      ?= go
+
+TOOLS := alps-collect alps-sim alps-tune alps-load
+
+# The compiler of the BPF objects. Another version makes other bytes.
+CLANG      := clang-19
+CLANG_DEBS := clang-19 llvm-19 libbpf-dev
+
+# Kernels that the tests run on, as alps-vm names them: the scheduler's, and
+# those of alps-collect, which needs no sched_ext.
+KERNELS         := oldest newest
+COLLECT_KERNELS := 6.1 oldest newest
+
+# VM_TEST runs a package's tests on a kernel: $(call VM_TEST,kernel,packages)
+VM_TEST = CGO_ENABLED=0 $(GO) test -count=1 -exec "$(CURDIR)/bin/alps-vm test --kernel $(1) --cpus 2 --timeout 10m --" $(2)
+
+.PHONY: help build demo test test-native test-vm check generate install clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the four tools into bin/ (needs only Go)
+	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/... ./internal/cmd/...
+
+demo: build ## run the whole loop in a virtual machine, before and after; results in out/
+	bin/alps-demo
+
+test: test-native test-vm ## run all tests, those in the virtual machine included
+
+test-native: ## run the tests that need no virtual machine
+	$(GO) test -count=1 ./...
+
+test-vm: build ## run the tests on real kernels in QEMU
+	@if ! bin/alps-vm setup; then \
+		echo "make: the tests in the virtual machine are left out, see the line above"; \
+		exit 0; \
+	fi; \
+	set -ex; \
+	ALPS_VM=1 $(GO) test -count=1 -timeout 20m ./internal/vm ./internal/demo; \
+	$(foreach kernel,$(COLLECT_KERNELS),$(call VM_TEST,$(kernel),./internal/collect);) \
+	$(foreach kernel,$(KERNELS),$(call VM_TEST,$(kernel),./internal/load);)
+
+check: ## gofmt, vet, staticcheck, clang-format, and that generated files are up to date
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+		if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@bpf/check.sh $(CLANG)
+
+generate: ## compile the BPF programs anew and write their Go code
+	@command -v $(CLANG) >/dev/null && [ -e /usr/include/bpf/bpf_helpers.h ] || bpf/setup.sh $(CLANG_DEBS)
+	$(GO) generate ./bpf
+	$(CLANG) --version | head -n 1 >bpf/CLANG
+
+install: build ## install the tools: make install PREFIX=/usr/local DESTDIR=
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install $(TOOLS:%=bin/%) $(DESTDIR)$(PREFIX)/bin/
+
+clean: ## remove what was built and the demonstration's results
+	rm -rf bin out
