@@ -153,6 +153,16 @@ static inline void count(__u32 counter)
 		(*n)++;
 }
 
+/* A fork storm can leave a task without its storage for a while. */
+static inline struct task_ctx *make_task_ctx(struct task_struct *p)
+{
+	struct task_ctx *tc = bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!tc)
+		count(ALPS_LOST);
+	return tc;
+}
+
 static inline struct task_ctx *task_ctx(struct task_struct *p)
 {
 	return bpf_task_storage_get(&tasks, p, 0, 0);
@@ -322,6 +332,8 @@ static void decide(struct task_struct *p, struct task_ctx *tc, struct decision *
 	 * it, but for one that needs half as much as it has used. (Not all of it:
 	 * demands vary, and most that have passed the mean are nearly done.) */
 	patience_ns = step->patience_ns;
+	if (attained_ns > ALPS_RANK_NS) /* the product stays below 2^50 */
+		attained_ns = ALPS_RANK_NS;
 	if (patience_ns < attained_ns * step->stretch / 2)
 		patience_ns = attained_ns * step->stretch / 2;
 	tc->key = d->key = tc->arrived_ns + patience_ns;
@@ -368,7 +380,7 @@ __s32 BPF_PROG(alps_select_cpu, struct task_struct *p, __s32 prev_cpu, __u64 wak
 SEC("struct_ops/alps_enqueue")
 void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 {
-	struct task_ctx *tc = task_ctx(p);
+	struct task_ctx *tc = make_task_ctx(p);
 	struct decision d = { .slice_ns = fair_slice_ns, .key = KEY_SYSTEM };
 	bool cpu_found = false;
 	__s32 cpu;
@@ -540,14 +552,12 @@ void BPF_PROG(alps_stopping, struct task_struct *p, bool runnable)
 SEC("struct_ops/alps_init_task")
 __s32 BPF_PROG(alps_init_task, struct task_struct *p, struct scx_init_task_args *args)
 {
-	struct task_ctx *tc = bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct task_ctx *tc = make_task_ctx(p);
 
-	/* Without it the task is served as the system's: better than refusing
-	 * a fork, which is what an error would do. */
-	if (!tc) {
-		count(ALPS_LOST);
+	/* Without it the task is served as the system's until enqueue gets one:
+	 * better than refusing a fork, which is what an error would do. */
+	if (!tc)
 		return 0;
-	}
 	tc->counted_ns = p->se.sum_exec_runtime;
 	tc->vtime = system_vtime;
 	return 0;

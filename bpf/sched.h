@@ -89,7 +89,7 @@ enum alps_counter {
 	ALPS_KEPT,           /* tasks that went on at the end of a slice, being first anyway */
 	ALPS_PROMOTIONS,     /* tasks served out of turn by the starvation bound */
 	ALPS_RESOLVED,       /* look-ups of a task's class by its cgroup or name */
-	ALPS_LOST,           /* tasks that could not be followed for want of memory */
+	ALPS_LOST,           /* turns in which a task could not be followed for want of memory */
 	ALPS_COUNTERS_LEN,
 };
 
