@@ -125,8 +125,7 @@ static __always_inline void read_path(struct task_struct *task, struct record *r
 		 * away from where the verifier of 6.1 needs it. */
 		barrier_var(len);
 		at = len & (COLLECT_PATH_BYTES - 1);
-		n = bpf_probe_read_kernel_str(rec->path + at, COLLECT_NAME_BYTES,
-					      BPF_CORE_READ(kn, name));
+		n = bpf_probe_read_kernel_str(rec->path + at, COLLECT_NAME_BYTES, BPF_CORE_READ(kn, name));
 		if (n <= 0 || n > COLLECT_NAME_BYTES)
 			return;
 		len += n;

@@ -8,8 +8,8 @@
 
 #define COLLECT_COMM_LEN 16
 #define COLLECT_PATH_BYTES 1024 /* a cgroup's path, all names together */
-#define COLLECT_NAME_BYTES 256	/* one name in it: NAME_MAX and the NUL */
-#define COLLECT_PATH_DEPTH 32	/* names in a path */
+#define COLLECT_NAME_BYTES 256  /* one name in it: NAME_MAX and the NUL */
+#define COLLECT_PATH_DEPTH 32   /* names in a path */
 
 /* path_bytes of a cgroup whose path is longer or deeper than the above. */
 #define COLLECT_PATH_TOO_LONG (-1)
@@ -56,9 +56,9 @@ struct head {
 
 /* What was lost in the kernel, by cause: the keys of the map lost. */
 enum loss {
-	TABLE_FULL, /* a process that was never followed */
-	RING_FULL,	 /* the end of a process */
-	END_NOT_SEEN,	 /* a process whose end was not seen */
+	TABLE_FULL,   /* a process that was never followed */
+	RING_FULL,    /* the end of a process */
+	END_NOT_SEEN, /* a process whose end was not seen */
 	LOSSES,
 };
 

@@ -74,8 +74,8 @@ enum {
  * cannot be relocated; their values have been the same since 5.12.
  */
 #define TASK_COMM_LEN 16
-#define TASK_DEAD 0x80		 /* in __state: the last switch of a thread */
-#define PF_IO_WORKER 0x00000010	 /* io_uring's thread in a user process */
+#define TASK_DEAD 0x80            /* in __state: the last switch of a thread */
+#define PF_IO_WORKER 0x00000010   /* io_uring's thread in a user process */
 #define PF_USER_WORKER 0x00004000 /* the same for vhost, since 6.4 */
 #define PF_KTHREAD 0x00200000
 
@@ -165,7 +165,6 @@ struct task_struct___state {
 	volatile long state;
 };
 
-
 struct bpf_iter_meta {
 	struct seq_file *seq;
 };
@@ -201,8 +200,7 @@ static __always_inline bool task_on_cpu(struct task_struct *task)
  */
 static __always_inline struct rq *task_rq(struct task_struct *task)
 {
-	if (!bpf_core_field_exists(task->se.cfs_rq) ||
-	    !bpf_core_field_exists(((struct cfs_rq *)0)->rq))
+	if (!bpf_core_field_exists(task->se.cfs_rq) || !bpf_core_field_exists(((struct cfs_rq *)0)->rq))
 		return NULL;
 	return task->se.cfs_rq->rq;
 }

@@ -92,19 +92,19 @@ struct {
  * task's run queue lock, but for attained_ns, which the threads of a process
  * add to at once. */
 struct task_ctx {
-	__u64 key_hash;    /* of the policy's key that fits; ALPS_NO_CLASS: none */
-	__u64 generation;  /* of the policy in which key_hash was found */
-	__u64 cgroup_id;   /* for which it was found */
-	__u64 comm[2];     /* for which it was found */
-	__u64 attained_ns; /* CPU time of the process, kept in its leader's */
-	__u64 counted_ns;  /* part of the task's CPU time that is in attained_ns */
-	__u64 vtime;       /* system tasks: weighted CPU time */
-	__u64 arrived_ns;  /* when the task was first seen */
-	__u64 queued_ns;   /* when it was last queued */
+	__u64 key_hash;     /* of the policy's key that fits; ALPS_NO_CLASS: none */
+	__u64 generation;   /* of the policy in which key_hash was found */
+	__u64 cgroup_id;    /* for which it was found */
+	__u64 comm[2];      /* for which it was found */
+	__u64 attained_ns;  /* CPU time of the process, kept in its leader's */
+	__u64 counted_ns;   /* part of the task's CPU time that is in attained_ns */
+	__u64 vtime;        /* system tasks: weighted CPU time */
+	__u64 arrived_ns;   /* when the task was first seen */
+	__u64 queued_ns;    /* when it was last queued */
 	__u64 slice_end_ns; /* functions: CPU time of the task at which the slice at hand is used up */
-	__u64 key;         /* functions: virtual deadline, for the slice at hand; else KEY_SYSTEM */
-	__u32 cpu_found;   /* select_cpu has found an idle CPU for it */
-	__u32 promoted;    /* its turn is out of turn */
+	__u64 key;          /* functions: virtual deadline, for the slice at hand; else KEY_SYSTEM */
+	__u32 cpu_found;    /* select_cpu has found an idle CPU for it */
+	__u32 promoted;     /* its turn is out of turn */
 };
 
 struct {
@@ -191,7 +191,8 @@ static long walk_component(__u32 i, struct path_walk *walk)
 	long len;
 
 	if (bpf_probe_read_kernel(&ancestor, sizeof(ancestor),
-				  (void *)cgroup + bpf_core_field_offset(cgroup->ancestors) + (i + 1) * sizeof(ancestor)))
+				  (void *)cgroup + bpf_core_field_offset(cgroup->ancestors) +
+					  (i + 1) * sizeof(ancestor)))
 		return 1;
 	name = BPF_CORE_READ(ancestor, kn, name);
 	__builtin_memset(walk->name, 0, sizeof(*walk->name));

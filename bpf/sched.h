@@ -7,12 +7,12 @@
 #include <linux/types.h>
 #endif
 
-#define ALPS_MAX_STEPS 8      /* from_ns rows a class */
-#define ALPS_MAX_CPUS 1024    /* CPUs that the scheduler knows */
-#define ALPS_MAX_DEPTH 16     /* levels of nested cgroups that are looked at */
-#define ALPS_NAME_LEN 256     /* longest cgroup name and its final zero: NAME_MAX + 1 */
-#define ALPS_REASON_LEN 128   /* as the kernel's SCX_EXIT_REASON_LEN */
-#define ALPS_MSG_LEN 256      /* of the kernel's 1024; more is not of use in a status line */
+#define ALPS_MAX_STEPS 8    /* from_ns rows a class */
+#define ALPS_MAX_CPUS 1024  /* CPUs that the scheduler knows */
+#define ALPS_MAX_DEPTH 16   /* levels of nested cgroups that are looked at */
+#define ALPS_NAME_LEN 256   /* longest cgroup name and its final zero: NAME_MAX + 1 */
+#define ALPS_REASON_LEN 128 /* as the kernel's SCX_EXIT_REASON_LEN */
+#define ALPS_MSG_LEN 256    /* of the kernel's 1024; more is not of use in a status line */
 
 /*
  * The policy is one hash map, from the hash of a key (alps_hash_*) to the
@@ -42,9 +42,9 @@ struct alps_step {
 #define ALPS_MAX_RANK ((1U << 20) - 1)
 
 struct alps_class {
-	__u64 generation; /* of the policy; every entry of one policy has the same */
-	__u32 steps_len;  /* 1 to ALPS_MAX_STEPS; 0 in the ALPS_NO_CLASS entry */
-	__u32 id;         /* row of the class in the policy as loaded */
+	__u64 generation;                       /* of the policy; every entry of one policy has the same */
+	__u32 steps_len;                        /* 1 to ALPS_MAX_STEPS; 0 in the ALPS_NO_CLASS entry */
+	__u32 id;                               /* row of the class in the policy as loaded */
 	struct alps_step steps[ALPS_MAX_STEPS]; /* by from_ns; the first has 0 */
 };
 
@@ -83,13 +83,13 @@ _Static_assert(sizeof(struct alps_exit) == 16 + ALPS_REASON_LEN + ALPS_MSG_LEN, 
 
 /* Indices of the per-CPU counters in the map `counters`. */
 enum alps_counter {
-	ALPS_CLASS_TURNS,    /* turns that began, of tasks with a class */
-	ALPS_SYSTEM_TURNS,   /* the same, of tasks without one */
-	ALPS_PREEMPTIONS,    /* running tasks asked to leave for a better rank */
-	ALPS_KEPT,           /* tasks that went on at the end of a slice, being first anyway */
-	ALPS_PROMOTIONS,     /* tasks served out of turn by the starvation bound */
-	ALPS_RESOLVED,       /* look-ups of a task's class by its cgroup or name */
-	ALPS_LOST,           /* turns in which a task could not be followed for want of memory */
+	ALPS_CLASS_TURNS,  /* turns that began, of tasks with a class */
+	ALPS_SYSTEM_TURNS, /* the same, of tasks without one */
+	ALPS_PREEMPTIONS,  /* running tasks asked to leave for a better rank */
+	ALPS_KEPT,         /* tasks that went on at the end of a slice, being first anyway */
+	ALPS_PROMOTIONS,   /* tasks served out of turn by the starvation bound */
+	ALPS_RESOLVED,     /* look-ups of a task's class by its cgroup or name */
+	ALPS_LOST,         /* turns in which a task could not be followed for want of memory */
 	ALPS_COUNTERS_LEN,
 };
 

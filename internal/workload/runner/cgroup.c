@@ -24,13 +24,15 @@ void make_cgroups(void)
 	if (!mkdir(opt.cgroup_root, 0755))
 		made_root = true;
 	else if (errno != EEXIST)
-		die("making the cgroup %s: %s; give --cgroup-root or --no-cgroup", opt.cgroup_root, strerror(errno));
+		die("making the cgroup %s: %s; give --cgroup-root or --no-cgroup", opt.cgroup_root,
+		    strerror(errno));
 	if (statfs(opt.cgroup_root, &fs) || fs.f_type != CGROUP2_SUPER_MAGIC)
 		die("%s is not in a cgroup2 file system; give --cgroup-root or --no-cgroup", opt.cgroup_root);
 	for (uint32_t i = 0; i < n_classes; i++) {
 		struct class *class = &classes[i];
 
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s", opt.cgroup_root, class->name) >= sizeof(path))
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", opt.cgroup_root, class->name) >=
+		    sizeof(path))
 			die("making cgroups: the path of class %s is too long", class->name);
 		if (!mkdir(path, 0755))
 			class->made = true;

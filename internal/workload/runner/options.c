@@ -26,8 +26,7 @@
 
 struct options opt = { .cgroup_root = "/sys/fs/cgroup/fn" };
 
-__attribute__((noreturn, format(printf, 1, 2)))
-static void usage(const char *fmt, ...)
+__attribute__((noreturn, format(printf, 1, 2))) static void usage(const char *fmt, ...)
 {
 	va_list args;
 
@@ -37,7 +36,8 @@ static void usage(const char *fmt, ...)
 	va_end(args);
 	fputs("\nusage: runner [--cgroup-root DIR | --no-cgroup] [--keep-cgroups]\n"
 	      "              [--loops-per-ms N] [--by-clock] [--limit N] [--nice N] TRACE.csv\n"
-	      "       runner --calibrate\n", stderr);
+	      "       runner --calibrate\n",
+	      stderr);
 	exit(2);
 }
 

@@ -63,8 +63,8 @@ void die(const char *fmt, ...)
 void *shared(size_t count, size_t size)
 {
 	size_t bytes = count * size;
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (p == MAP_FAILED)
 		die("getting %zu bytes of shared memory: %s", bytes, strerror(errno));
@@ -90,8 +90,7 @@ static void cleanup(void)
 
 // --------------------------------------------------------------- the child
 
-__attribute__((noreturn))
-static void child(struct invocation *inv, pid_t daemon)
+__attribute__((noreturn)) static void child(struct invocation *inv, pid_t daemon)
 {
 	inv->start_ns = now_ns();
 
@@ -109,7 +108,8 @@ static void child(struct invocation *inv, pid_t daemon)
 		if (i)
 			nanosleep(&nap, NULL);
 		if (opt.by_clock)
-			burn_until(inv->demand_ns / parts * (i + 1) + (i + 1 == parts ? inv->demand_ns % parts : 0));
+			burn_until(inv->demand_ns / parts * (i + 1) +
+				   (i + 1 == parts ? inv->demand_ns % parts : 0));
 		else
 			burn(loops / parts + (i < loops % parts));
 	}
@@ -193,11 +193,13 @@ static void run(uint64_t start_ns, const sigset_t *signals)
 			left = to_timespec(due - now);
 			timeout = &left;
 		}
-		sig = sigtimedwait(signals, NULL, timeout ? timeout : &(struct timespec){ .tv_sec = INT_MAX });
+		sig = sigtimedwait(signals, NULL,
+				   timeout ? timeout : &(struct timespec){ .tv_sec = INT_MAX });
 		if (sig == SIGCHLD)
 			reap();
 		else if (sig > 0)
-			die("stopped by signal %d after %" PRIu32 " of %" PRIu32 " invocations", sig, next, n_invocations);
+			die("stopped by signal %d after %" PRIu32 " of %" PRIu32 " invocations", sig, next,
+			    n_invocations);
 		else if (errno != EAGAIN && errno != EINTR)
 			die("waiting for arrivals: %s", strerror(errno));
 	}
@@ -232,12 +234,13 @@ static void print_results(uint64_t start_ns)
 	for (uint32_t i = 0; i < n_invocations; i++) {
 		const struct invocation *inv = &invocations[i];
 
-		printf("%" PRIu32 ",%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
-		       ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%d\n",
+		printf("%" PRIu32 ",%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
+		       ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%d\n",
 		       i + 1, classes[inv->class].name, inv->arrival_ns, inv->start_ns - start_ns,
 		       inv->end_ns - start_ns, inv->cpu_ns, inv->voluntary + inv->involuntary,
-		       start_ns + inv->arrival_ns, inv->fork_ns - start_ns, inv->demand_ns, inv->sleep_ns * inv->sleeps,
-		       inv->rusage_cpu_ns, inv->voluntary, inv->involuntary, inv->pid);
+		       start_ns + inv->arrival_ns, inv->fork_ns - start_ns, inv->demand_ns,
+		       inv->sleep_ns * inv->sleeps, inv->rusage_cpu_ns, inv->voluntary, inv->involuntary,
+		       inv->pid);
 	}
 	if (fflush(stdout) || ferror(stdout))
 		die("writing the results: %s", strerror(errno));

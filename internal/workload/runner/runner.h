@@ -21,7 +21,7 @@
 enum {
 	MAX_CLASSES = 4096,
 	MAX_CLASS_LEN = 63,
-	COMM_LEN = 16,              // TASK_COMM_LEN, with the final NUL
+	COMM_LEN = 16, // TASK_COMM_LEN, with the final NUL
 	MAX_INVOCATIONS = 10000000,
 	MAX_SLEEPS = 1000000,
 	// A demand or a sleep is at most a day; so no product overflows.
@@ -29,11 +29,12 @@ enum {
 	MAX_LOOPS_PER_MS = 10000000,
 };
 
-struct class {
+struct class
+{
 	char name[MAX_CLASS_LEN + 1];
 	char comm[COMM_LEN];
-	int cgroup;      // directory, -1 without cgroups
-	bool made;       // the directory was made by us
+	int cgroup; // directory, -1 without cgroups
+	bool made;  // the directory was made by us
 };
 
 // One invocation: what the trace asks, and what became of it. Times are on
@@ -49,7 +50,7 @@ struct invocation {
 	uint64_t fork_ns;
 	uint64_t rusage_cpu_ns;
 	uint64_t voluntary, involuntary;
-	pid_t pid;       // 0 before the fork
+	pid_t pid; // 0 before the fork
 	bool reaped;
 
 	// Written by the child; end_ns is its last act.

@@ -90,11 +90,11 @@ static char *read_all(size_t *size)
 	return text;
 }
 
-__attribute__((noreturn))
-static void bad_cell(size_t line, enum column column, struct cell c, const char *what)
+__attribute__((noreturn)) static void bad_cell(size_t line, enum column column, struct cell c,
+					       const char *what)
 {
-	die("%s:%zu: %s: \"%.*s\" %s", opt.trace, line, column_names[column],
-	    (int)(c.len < 80 ? c.len : 80), c.s, what);
+	die("%s:%zu: %s: \"%.*s\" %s", opt.trace, line, column_names[column], (int)(c.len < 80 ? c.len : 80),
+	    c.s, what);
 }
 
 static uint64_t number_cell(size_t line, enum column column, struct cell c, uint64_t max)
@@ -183,7 +183,8 @@ void read_trace(void)
 		if (inv->sleep_ns * inv->sleeps > MAX_DEMAND_S * NS_PER_S)
 			bad_cell(line, SLEEPS, cells[where[SLEEPS]], "sleeps last more than a day");
 		if (n_invocations && inv->arrival_ns < inv[-1].arrival_ns)
-			bad_cell(line, ARRIVAL, cells[where[ARRIVAL]], "is before the arrival above it; sort the trace");
+			bad_cell(line, ARRIVAL, cells[where[ARRIVAL]],
+				 "is before the arrival above it; sort the trace");
 		n_invocations++;
 	}
 	free(text);
@@ -194,6 +195,7 @@ void read_trace(void)
 		for (uint32_t i = 0; i < n_classes; i++)
 			for (uint32_t j = 0; j < i; j++)
 				if (!strcmp(classes[i].comm, classes[j].comm))
-					die("%s: without cgroups, classes %s and %s would both be known as %s; shorten their names",
+					die("%s: without cgroups, classes %s and %s would both be known as "
+					    "%s; shorten their names",
 					    opt.trace, classes[j].name, classes[i].name, classes[i].comm);
 }

@@ -42,7 +42,9 @@ void burn(uint64_t loops)
 				 "dec %0\n"
 				 "jnz 1b\n"
 				 "pause\n"
-				 : "+r"(n) : : "cc");
+				 : "+r"(n)
+				 :
+				 : "cc");
 #else
 		while (n--)
 			for (int i = 0; i < 240; i++)
