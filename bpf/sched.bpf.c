@@ -136,6 +136,13 @@ __u64 cpu_key[ALPS_MAX_CPUS];
  * value that only moves newcomers near the others. */
 __u64 system_vtime;
 
+/*
+ * 0, but not for the verifier, which else goes through a loop over a queue once
+ * for each value of its counter. That takes minutes on kernels up to 6.18, where
+ * each look at a pointer within a task costs a search through all of the BTF.
+ */
+__u32 unknown_zero;
+
 /* When the starvation bound looked last. Benign races too. */
 __u64 scanned_ns;
 
@@ -143,6 +150,12 @@ static inline void set_key(__s32 cpu, __u64 key)
 {
 	if (cpu >= 0 && cpu < ALPS_MAX_CPUS)
 		cpu_key[cpu] = key;
+}
+
+/* CPUs beyond those that are known are nobody's to preempt. */
+static inline __u64 get_key(__s32 cpu)
+{
+	return cpu >= 0 && cpu < ALPS_MAX_CPUS ? cpu_key[cpu] : KEY_SYSTEM;
 }
 
 static inline void count(__u32 counter)
@@ -346,17 +359,21 @@ static void decide(struct task_struct *p, struct task_ctx *tc, struct decision *
  * again, if that key is later than the task's. */
 static void preempt_latest(struct task_struct *p, __u64 key)
 {
+	struct bpf_iter_num it;
 	__u64 latest = key;
 	__s32 victim = -1;
+	int *cpu;
 
-	for (__u32 cpu = 0; cpu < ALPS_MAX_CPUS; cpu++) {
-		if (cpu >= possible_cpus)
-			break;
-		if (cpu_key[cpu] > latest && bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
-			latest = cpu_key[cpu];
-			victim = cpu;
+	bpf_iter_num_new(&it, 0, possible_cpus);
+	while ((cpu = bpf_iter_num_next(&it))) {
+		__u64 running = get_key(*cpu);
+
+		if (running > latest && bpf_cpumask_test_cpu(*cpu, p->cpus_ptr)) {
+			latest = running;
+			victim = *cpu;
 		}
 	}
+	bpf_iter_num_destroy(&it);
 	if (victim < 0)
 		return;
 	/* So that the next one to come does not choose the same CPU. */
@@ -422,7 +439,7 @@ static bool serve(__u64 dsq, __s32 cpu, __u64 limit)
 	bool served = false;
 
 	bpf_iter_scx_dsq_new(&it, dsq, 0);
-	for (__u32 i = 0; i < PEEK_MAX; i++) {
+	for (__u32 i = unknown_zero; i < PEEK_MAX; i++) {
 		p = bpf_iter_scx_dsq_next(&it);
 		if (!p || (__s64)(p->scx.dsq_vtime - limit) >= 0)
 			break;
@@ -455,7 +472,7 @@ static bool serve_starved(__s32 cpu)
 		return false;
 	scanned_ns = now;
 	bpf_iter_scx_dsq_new(&it, FUNCTIONS_DSQ, SCX_VALUE(scx_dsq_iter_flags, SCX_DSQ_ITER_REV));
-	for (__u32 i = 0; i < STARVED_SCAN_MAX; i++) {
+	for (__u32 i = unknown_zero; i < STARVED_SCAN_MAX; i++) {
 		p = bpf_iter_scx_dsq_next(&it);
 		if (!p)
 			break;
@@ -470,7 +487,7 @@ static bool serve_starved(__s32 cpu)
 		return false;
 	/* An iterator goes one way: a second one finds the task again. */
 	bpf_iter_scx_dsq_new(&it, FUNCTIONS_DSQ, SCX_VALUE(scx_dsq_iter_flags, SCX_DSQ_ITER_REV));
-	for (__u32 i = 0; i < STARVED_SCAN_MAX; i++) {
+	for (__u32 i = unknown_zero; i < STARVED_SCAN_MAX; i++) {
 		p = bpf_iter_scx_dsq_next(&it);
 		if (!p)
 			break;
@@ -550,6 +567,20 @@ void BPF_PROG(alps_stopping, struct task_struct *p, bool runnable)
 		account(p, tc);
 }
 
+/* A CPU that comes or goes needs nothing done, as queues are shared; but without
+ * these the kernel would end the scheduler. */
+SEC("struct_ops/alps_cpu_online")
+void BPF_PROG(alps_cpu_online, __s32 cpu)
+{
+	set_key(cpu, KEY_IDLE);
+}
+
+SEC("struct_ops/alps_cpu_offline")
+void BPF_PROG(alps_cpu_offline, __s32 cpu)
+{
+	set_key(cpu, KEY_SYSTEM); /* nobody to preempt there */
+}
+
 SEC("struct_ops/alps_init_task")
 __s32 BPF_PROG(alps_init_task, struct task_struct *p, struct scx_init_task_args *args)
 {
@@ -593,6 +624,8 @@ struct sched_ext_ops alps = {
 	.dispatch = (void *)alps_dispatch,
 	.running = (void *)alps_running,
 	.stopping = (void *)alps_stopping,
+	.cpu_online = (void *)alps_cpu_online,
+	.cpu_offline = (void *)alps_cpu_offline,
 	.init_task = (void *)alps_init_task,
 	.init = (void *)alps_init,
 	.exit = (void *)alps_exit,

@@ -23,6 +23,8 @@ const (
 	SchedMapPolicy          = "policy"
 	SchedMapTasks           = "tasks"
 	SchedMapTexts           = "texts"
+	SchedProgAlpsCpuOffline = "alps_cpu_offline"
+	SchedProgAlpsCpuOnline  = "alps_cpu_online"
 	SchedProgAlpsDispatch   = "alps_dispatch"
 	SchedProgAlpsEnqueue    = "alps_enqueue"
 	SchedProgAlpsExit       = "alps_exit"
@@ -38,6 +40,7 @@ const (
 	SchedVarPromotedSliceNs = "promoted_slice_ns"
 	SchedVarScannedNs       = "scanned_ns"
 	SchedVarSystemVtime     = "system_vtime"
+	SchedVarUnknownZero     = "unknown_zero"
 )
 
 // LoadSched returns the embedded CollectionSpec for Sched.
@@ -82,14 +85,16 @@ type SchedSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SchedProgramSpecs struct {
-	AlpsDispatch  *ebpf.ProgramSpec `ebpf:"alps_dispatch"`
-	AlpsEnqueue   *ebpf.ProgramSpec `ebpf:"alps_enqueue"`
-	AlpsExit      *ebpf.ProgramSpec `ebpf:"alps_exit"`
-	AlpsInit      *ebpf.ProgramSpec `ebpf:"alps_init"`
-	AlpsInitTask  *ebpf.ProgramSpec `ebpf:"alps_init_task"`
-	AlpsRunning   *ebpf.ProgramSpec `ebpf:"alps_running"`
-	AlpsSelectCpu *ebpf.ProgramSpec `ebpf:"alps_select_cpu"`
-	AlpsStopping  *ebpf.ProgramSpec `ebpf:"alps_stopping"`
+	AlpsCpuOffline *ebpf.ProgramSpec `ebpf:"alps_cpu_offline"`
+	AlpsCpuOnline  *ebpf.ProgramSpec `ebpf:"alps_cpu_online"`
+	AlpsDispatch   *ebpf.ProgramSpec `ebpf:"alps_dispatch"`
+	AlpsEnqueue    *ebpf.ProgramSpec `ebpf:"alps_enqueue"`
+	AlpsExit       *ebpf.ProgramSpec `ebpf:"alps_exit"`
+	AlpsInit       *ebpf.ProgramSpec `ebpf:"alps_init"`
+	AlpsInitTask   *ebpf.ProgramSpec `ebpf:"alps_init_task"`
+	AlpsRunning    *ebpf.ProgramSpec `ebpf:"alps_running"`
+	AlpsSelectCpu  *ebpf.ProgramSpec `ebpf:"alps_select_cpu"`
+	AlpsStopping   *ebpf.ProgramSpec `ebpf:"alps_stopping"`
 }
 
 // SchedMapSpecs contains maps before they are loaded into the kernel.
@@ -116,6 +121,7 @@ type SchedVariableSpecs struct {
 	PromotedSliceNs *ebpf.VariableSpec `ebpf:"promoted_slice_ns"`
 	ScannedNs       *ebpf.VariableSpec `ebpf:"scanned_ns"`
 	SystemVtime     *ebpf.VariableSpec `ebpf:"system_vtime"`
+	UnknownZero     *ebpf.VariableSpec `ebpf:"unknown_zero"`
 }
 
 // SchedObjects contains all objects after they have been loaded into the kernel.
@@ -170,24 +176,29 @@ type SchedVariables struct {
 	PromotedSliceNs *ebpf.Variable `ebpf:"promoted_slice_ns"`
 	ScannedNs       *ebpf.Variable `ebpf:"scanned_ns"`
 	SystemVtime     *ebpf.Variable `ebpf:"system_vtime"`
+	UnknownZero     *ebpf.Variable `ebpf:"unknown_zero"`
 }
 
 // SchedPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to LoadSchedObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SchedPrograms struct {
-	AlpsDispatch  *ebpf.Program `ebpf:"alps_dispatch"`
-	AlpsEnqueue   *ebpf.Program `ebpf:"alps_enqueue"`
-	AlpsExit      *ebpf.Program `ebpf:"alps_exit"`
-	AlpsInit      *ebpf.Program `ebpf:"alps_init"`
-	AlpsInitTask  *ebpf.Program `ebpf:"alps_init_task"`
-	AlpsRunning   *ebpf.Program `ebpf:"alps_running"`
-	AlpsSelectCpu *ebpf.Program `ebpf:"alps_select_cpu"`
-	AlpsStopping  *ebpf.Program `ebpf:"alps_stopping"`
+	AlpsCpuOffline *ebpf.Program `ebpf:"alps_cpu_offline"`
+	AlpsCpuOnline  *ebpf.Program `ebpf:"alps_cpu_online"`
+	AlpsDispatch   *ebpf.Program `ebpf:"alps_dispatch"`
+	AlpsEnqueue    *ebpf.Program `ebpf:"alps_enqueue"`
+	AlpsExit       *ebpf.Program `ebpf:"alps_exit"`
+	AlpsInit       *ebpf.Program `ebpf:"alps_init"`
+	AlpsInitTask   *ebpf.Program `ebpf:"alps_init_task"`
+	AlpsRunning    *ebpf.Program `ebpf:"alps_running"`
+	AlpsSelectCpu  *ebpf.Program `ebpf:"alps_select_cpu"`
+	AlpsStopping   *ebpf.Program `ebpf:"alps_stopping"`
 }
 
 func (p *SchedPrograms) Close() error {
 	return _SchedClose(
+		p.AlpsCpuOffline,
+		p.AlpsCpuOnline,
 		p.AlpsDispatch,
 		p.AlpsEnqueue,
 		p.AlpsExit,
