@@ -3,73 +3,93 @@ package demo
 import (
 	"bytes"
 	"context"
-	_ "embed"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
+	"strings"
 	"time"
 
-	"alps/internal/stream"
-	"alps/internal/vm"
 	"alps/internal/workload"
 )
 
-//go:embed loop.sh
-var loop []byte
-
-// virtualShift makes an instruction of the machine take 2 ns.
-const virtualShift = 1
+// tools are the four, in the order of the pipe.
+var tools = []string{"alps-collect", "alps-sim", "alps-tune", "alps-load"}
 
 // Options says what is shown, and where things are.
 type Options struct {
 	Bin     string // directory of the four tools, built statically
 	Out     string // directory for the results, made if missing
-	Kernel  string // as vm.Kernel takes it
-	CPUs    int    // of the machine
-	Seed    uint64 // of the workload
-	Window  time.Duration
-	History int // windows that alps-tune learns from
+	History int    // windows that alps-tune learns from
 
+	Kernel string // as vm.Kernel takes it
+	CPUs   int    // of the machine
+	Seed   uint64 // of the workload
+	Window time.Duration
 	// Trace is a trace file (see workload.ReadTrace) to run instead of a
 	// synthetic workload; "" for none.
 	Trace string
+
+	Offline bool   // do without the machine
+	Windows string // the recorded windows for it, an invocations stream
 }
 
-// Run runs the demonstration in the virtual machine. Progress goes to log.
-func (o Options) Run(ctx context.Context, log io.Writer) (*Table, error) {
-	if err := os.MkdirAll(o.Out, 0o755); err != nil {
+// Result is what a demonstration has to show.
+type Result interface {
+	// Write prints a table for people, at most 120 columns wide, the last line
+	// of which sums it up.
+	Write(w io.Writer) error
+	// Plot draws the distributions of the turnarounds into an SVG or PNG file.
+	Plot(path string) error
+}
+
+// Run runs the demonstration in the virtual machine. Where that cannot be had,
+// it says so in one line and runs it offline; what fails once the machine is
+// there is an error. Progress goes to log.
+func (o Options) Run(ctx context.Context, log io.Writer) (Result, error) {
+	for _, tool := range tools {
+		if _, err := os.Stat(o.tool(tool)); err != nil {
+			return nil, fmt.Errorf("looking for the tools: %w; make build makes them", err)
+		}
+	}
+	if err := o.clearOut(); err != nil {
 		return nil, err
 	}
+	if o.Offline {
+		return o.runOffline(ctx, log)
+	}
+	work, err := os.MkdirTemp("", "alps-demo-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work)
 	trace, err := o.workload()
 	if err != nil {
 		return nil, err
 	}
-	tracePath := o.path("trace.csv")
-	if err := writeFile(tracePath, trace.Write); err != nil {
-		return nil, err
+	m, err := o.prepare(ctx, log, work)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	span := time.Duration(trace[len(trace)-1].ArrivalNs)
-	fmt.Fprintf(log, "the workload: %d invocations, %v of CPU time within %v, on %d CPU(s)\n",
-		len(trace), time.Duration(trace.DemandNs()).Round(time.Second/10), span.Round(time.Second/10), o.CPUs)
-	if err := o.runMachine(ctx, log, tracePath); err != nil {
-		return nil, err
-	}
-	kernel, err := readOutcomes(o.path("kernel-result.csv"))
 	if err != nil {
-		return nil, err
+		fmt.Fprintf(log, "no virtual machine: %s; going on offline, with recorded windows\n", o.reason(err))
+		return o.runOffline(ctx, log)
 	}
-	alps, err := readOutcomes(o.path("alps-result.csv"))
-	if err != nil {
-		return nil, err
+	return o.runMachine(ctx, log, m, trace)
+}
+
+// reason is what an error says, in one line. What it says beyond that, such as
+// the output of a compiler, is kept in a file.
+func (o Options) reason(err error) string {
+	line, more, long := strings.Cut(err.Error(), "\n")
+	line = strings.TrimRight(line, ":; ")
+	if long && strings.TrimSpace(more) != "" {
+		path := o.path("no-machine.txt")
+		if os.WriteFile(path, []byte(err.Error()+"\n"), 0o644) == nil {
+			line += " (more in " + path + ")"
+		}
 	}
-	bound, err := o.bound(ctx, alps)
-	if err != nil {
-		return nil, err
-	}
-	return newTable(kernel, alps, bound)
+	return line
 }
 
 // workload is what is to be run: a trace file, or a synthetic one.
@@ -88,99 +108,29 @@ func (o Options) workload() (workload.Trace, error) {
 	return workload.ReadTrace(f, o.Trace)
 }
 
-func (o Options) runMachine(ctx context.Context, log io.Writer, trace string) error {
-	work, err := os.MkdirTemp("", "alps-demo-")
-	if err != nil {
+// results are the patterns of the files that a demonstration leaves.
+var results = []string{
+	"kernel-*.csv", "alps-*.csv", "srpt-*.csv", "trace.csv", "alps-status.txt", "no-machine.txt", "turnaround.svg",
+}
+
+// clearOut makes the directory of the results and removes those of an earlier
+// run, which may have been one of another kind with other files.
+func (o Options) clearOut() error {
+	if err := os.MkdirAll(o.Out, 0o755); err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
-	runner, err := workload.BuildRunner(ctx, work)
-	if err != nil {
-		return err
-	}
-	script := filepath.Join(work, "loop.sh")
-	if err := os.WriteFile(script, loop, 0o644); err != nil {
-		return err
-	}
-	m := vm.Machine{
-		Kernel: o.Kernel, CPUs: o.CPUs, Shell: true, VirtualTime: true, Shift: virtualShift,
-		MemoryMiB: 1024,
-		Files:     []vm.File{{Host: trace, Guest: "/trace.csv"}, {Host: script, Guest: "/loop.sh"}, {Host: runner, Guest: "/bin/" + workload.RunnerName}},
-		OutDir:    o.Out, Stdout: log, Stderr: log,
-		Timeout: 20 * time.Minute,
-	}
-	for _, tool := range []string{"alps-collect", "alps-sim", "alps-tune", "alps-load"} {
-		m.Files = append(m.Files, vm.File{Host: filepath.Join(o.Bin, tool), Guest: "/bin/" + tool})
-	}
-	args := []string{"sh", "/loop.sh", o.Window.String(), strconv.Itoa(o.History)}
-	if o.CPUs > 1 {
-		// Virtual CPUs under -icount share one stream of instructions, so
-		// that each is the faster the more of the others idle. Only their
-		// clocks say how much a function has had.
-		args = append(args, "--by-clock")
-	}
-	status, err := m.Run(ctx, args...)
-	if err != nil {
-		return err
-	}
-	if status != 0 {
-		return fmt.Errorf("the loop in the machine ended with status %d", status)
+	for _, pattern := range results {
+		old, err := filepath.Glob(o.path(pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range old {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
-}
-
-// bound asks alps-sim what SRPT would have done with what was measured: the
-// turnaround in ns of each invocation.
-func (o Options) bound(ctx context.Context, outcomes []workload.Outcome) (map[string]int64, error) {
-	rows, err := workload.Invocations(outcomes, o.CPUs, "")
-	if err != nil {
-		return nil, err
-	}
-	invocations := o.path("srpt-invocations.csv")
-	if err := writeFile(invocations, func(w io.Writer) error {
-		return stream.NewWriter[stream.Invocation](w).Write(1, rows)
-	}); err != nil {
-		return nil, err
-	}
-	turns := o.path("srpt-turns.csv")
-	var stdout, stderr bytes.Buffer
-	sim := exec.CommandContext(ctx, filepath.Join(o.Bin, "alps-sim"), "--min-slice", "0s", invocations)
-	sim.Stdout, sim.Stderr = &stdout, &stderr
-	if err := sim.Run(); err != nil {
-		return nil, fmt.Errorf("simulating SRPT: %w\n%s", err, stderr.Bytes())
-	}
-	if err := os.WriteFile(turns, stdout.Bytes(), 0o644); err != nil {
-		return nil, err
-	}
-	w, err := stream.NewReader[stream.Turn](&stdout, turns).Next()
-	if err != nil {
-		return nil, err
-	}
-	return turnarounds(w.Rows), nil
-}
-
-// turnarounds returns the turnaround of each invocation of a window of turns.
-func turnarounds(turns []stream.Turn) map[string]int64 {
-	took := make(map[string]int64)
-	arrival := make(map[string]int64)
-	for i := range turns {
-		t := &turns[i]
-		id := string(t.Invocation)
-		if t.Turn == 1 {
-			arrival[id] = int64(t.StartNs.Nanos - t.WaitNs)
-		}
-		took[id] = int64(t.StartNs.Nanos+t.SliceNs) - arrival[id]
-	}
-	return took
-}
-
-func readOutcomes(path string) ([]workload.Outcome, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return workload.ReadOutcomes(f, path)
 }
 
 func writeFile(path string, write func(io.Writer) error) error {
@@ -192,3 +142,5 @@ func writeFile(path string, write func(io.Writer) error) error {
 }
 
 func (o Options) path(name string) string { return filepath.Join(o.Out, name) }
+
+func (o Options) tool(name string) string { return filepath.Join(o.Bin, name) }

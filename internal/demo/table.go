@@ -1,23 +1,26 @@
 package demo
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"alps/internal/workload"
 )
 
+const allClasses = workload.AllClasses
+
 // A Table compares one workload under the kernel's own scheduler, under ALPS,
 // and under SRPT without any cost.
 type Table struct {
+	Kernel string // the kernel's name and version: "Linux 7.3.4"
+	CPUs   int
 	// Rows has a row a class, shortest demand first, and as the last one that
 	// of all invocations.
 	Rows []Row
-	// Turnarounds of all invocations in ns, in no order.
-	Kernel, ALPS, SRPT []int64
+	// KernelNs, ALPSNs and SRPTNs are the turnarounds of all invocations, in no
+	// order.
+	KernelNs, ALPSNs, SRPTNs []int64
 }
 
 // A Row is a class under the schedulers.
@@ -28,12 +31,17 @@ type Row struct {
 }
 
 // Ratio is the mean turnaround under ALPS over that under the kernel's own
-// scheduler, RatioToSRPT that over SRPT's.
-func (r Row) Ratio() float64       { return r.ALPS.MeanNs / r.Kernel.MeanNs }
+// scheduler.
+func (r Row) Ratio() float64 { return r.ALPS.MeanNs / r.Kernel.MeanNs }
+
+// RatioToSRPT is the mean turnaround under ALPS over that under SRPT.
 func (r Row) RatioToSRPT() float64 { return r.ALPS.MeanNs / r.SRPTMeanNs }
 
 // All is the row of all invocations.
 func (t *Table) All() Row { return t.Rows[len(t.Rows)-1] }
+
+// Longest is the row of the class with the longest demand.
+func (t *Table) Longest() Row { return t.Rows[len(t.Rows)-2] }
 
 // newTable makes the table. The turnarounds under SRPT are by invocation.
 func newTable(kernel, alps []workload.Outcome, srptNs map[string]int64) (*Table, error) {
@@ -41,53 +49,60 @@ func newTable(kernel, alps []workload.Outcome, srptNs map[string]int64) (*Table,
 		return nil, fmt.Errorf("%d invocations under the kernel's own scheduler and %d under ALPS", len(kernel), len(alps))
 	}
 	t := &Table{}
-	sum, n := make(map[string]float64), make(map[string]int)
+	sum := make(map[string]float64)
 	for i := range alps {
 		ns, found := srptNs[alps[i].Invocation]
 		if !found {
 			return nil, fmt.Errorf("invocation %s has no turn under SRPT", alps[i].Invocation)
 		}
-		for _, class := range []string{alps[i].Class, workload.AllClasses} {
-			sum[class] += float64(ns)
-			n[class]++
-		}
-		t.Kernel = append(t.Kernel, kernel[i].TurnaroundNs())
-		t.ALPS = append(t.ALPS, alps[i].TurnaroundNs())
-		t.SRPT = append(t.SRPT, ns)
+		sum[alps[i].Class] += float64(ns)
+		sum[allClasses] += float64(ns)
+		t.KernelNs = append(t.KernelNs, kernel[i].TurnaroundNs())
+		t.ALPSNs = append(t.ALPSNs, alps[i].TurnaroundNs())
+		t.SRPTNs = append(t.SRPTNs, ns)
 	}
-	under := workload.Summarize(alps)
-	for i, k := range workload.Summarize(kernel) {
-		if under[i].Class != k.Class {
-			return nil, errors.New("the two runs had different workloads")
+	before, after := workload.Summarize(kernel), workload.Summarize(alps)
+	if len(before) != len(after) {
+		return nil, errDiffer
+	}
+	for i, k := range before {
+		if after[i].Class != k.Class || after[i].N != k.N {
+			return nil, errDiffer
 		}
-		t.Rows = append(t.Rows, Row{Kernel: k, ALPS: under[i], SRPTMeanNs: sum[k.Class] / float64(n[k.Class])})
+		t.Rows = append(t.Rows, Row{Kernel: k, ALPS: after[i], SRPTMeanNs: sum[k.Class] / float64(k.N)})
 	}
 	return t, nil
 }
 
-// Write prints the table for people; times in ms.
+var errDiffer = errors.New("the two runs had different workloads")
+
+// Write implements [Result].
 func (t *Table) Write(w io.Writer) error {
-	var text bytes.Buffer
-	tw := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "\t\t\tkernel\t\t\t\t\tALPS\t\t\t\t\tALPS/\tSRPT\tALPS/\t")
-	fmt.Fprintln(tw, "class\tn\tcpu\tmean\tp50\tp90\tp99\tswitches\tmean\tp50\tp90\tp99\tswitches\tkernel\tmean\tSRPT\t")
+	g := grid{groups: []group{{"", 2}, {"CPU", 1}, {t.Kernel, 5}, {"ALPS", 5}, {"SRPT", 1}, {"ALPS over", 2}}}
+	header := []string{"class", "n", "mean"}
+	for range 2 {
+		header = append(header, "mean", "p50", "p90", "p99", "switches")
+	}
+	g.add(append(header, "mean", "Linux", "SRPT")...)
 	for _, r := range t.Rows {
-		fmt.Fprintf(tw, "%s\t%d\t%s\t", r.Kernel.Class, r.Kernel.N, ms(r.ALPS.CPUNs))
+		cells := []string{r.Kernel.Class, fmt.Sprint(r.Kernel.N), ms(r.ALPS.CPUNs)}
 		for _, s := range []workload.Summary{r.Kernel, r.ALPS} {
-			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%d\t", ms(s.MeanNs), ms(float64(s.P50Ns)), ms(float64(s.P90Ns)), ms(float64(s.P99Ns)), s.Switches)
+			cells = append(cells, ms(s.MeanNs), ms(float64(s.P50Ns)), ms(float64(s.P90Ns)), ms(float64(s.P99Ns)), fmt.Sprint(s.Switches))
 		}
-		fmt.Fprintf(tw, "%.2f\t%s\t%.2f\t\n", r.Ratio(), ms(r.SRPTMeanNs), r.RatioToSRPT())
+		g.add(append(cells, ms(r.SRPTMeanNs), ratio(r.Ratio()), ratio(r.RatioToSRPT()))...)
 	}
-	if err := tw.Flush(); err != nil {
-		return err
-	}
-	_, err := w.Write(text.Bytes())
+	all := t.All()
+	_, err := fmt.Fprintf(w, "CPU time and turnaround in ms on %s, under %s's own scheduler, under ALPS, and under SRPT, the ideal.\n\n%s\n"+
+		"Mean turnaround under ALPS: %s of that under %s, %s of that under SRPT; context switches: %s.\n",
+		cpus(t.CPUs), t.Kernel, g, ratio(all.Ratio()), t.Kernel, ratio(all.RatioToSRPT()),
+		ratio(float64(all.ALPS.Switches)/float64(all.Kernel.Switches)))
 	return err
 }
 
-func ms(ns float64) string {
-	if ns >= 1e9 {
-		return fmt.Sprintf("%.0f", ns/1e6)
-	}
-	return fmt.Sprintf("%.1f", ns/1e6)
+// Plot implements [Result].
+func (t *Table) Plot(path string) error {
+	return plotCurves(path, fmt.Sprintf("Turnaround of the same %d invocations on %s", t.All().Kernel.N, cpus(t.CPUs)),
+		curve{t.Kernel, t.KernelNs, styleBefore},
+		curve{"ALPS", t.ALPSNs, styleALPS},
+		curve{"SRPT, the ideal", t.SRPTNs, styleIdeal})
 }

@@ -127,6 +127,9 @@ func manyKeys(n int) string {
 }
 
 func TestCheckMostKeys(t *testing.T) {
+	if inGuest {
+		t.Skip("is the same on any kernel, and slow in emulation")
+	}
 	if got := table(t, manyKeys(MaxClasses)); len(got.Classes) != MaxClasses {
 		t.Errorf("%d classes, want %d", len(got.Classes), MaxClasses)
 	}

@@ -20,28 +20,26 @@ type flags struct {
 	Window  time.Duration `default:"60s" help:"Window of alps-collect (default: ${default})."`
 	History int           `default:"4" help:"Windows that alps-tune learns from (default: ${default})."`
 	Trace   string        `placeholder:"FILE" help:"Trace to run instead of a synthetic workload."`
+	Offline bool          `help:"Do without the virtual machine: learn from recorded windows."`
+	Windows string        `default:"testdata/windows/invocations.csv" placeholder:"FILE" help:"The recorded windows (default: ${default})."`
 }
 
 func (f *flags) run(ctx context.Context, tool cli.IO) error {
 	o := demo.Options{
-		Bin: f.Bin, Out: f.Out, Kernel: f.Kernel, CPUs: f.CPUs, Seed: f.Seed,
-		Window: f.Window, History: f.History, Trace: f.Trace,
+		Bin: f.Bin, Out: f.Out, History: f.History,
+		Kernel: f.Kernel, CPUs: f.CPUs, Seed: f.Seed, Window: f.Window, Trace: f.Trace,
+		Offline: f.Offline, Windows: f.Windows,
 	}
-	table, err := o.Run(ctx, tool.Stderr)
+	result, err := o.Run(ctx, tool.Stderr)
 	if err != nil {
 		return err
 	}
-	if err := table.Write(tool.Stdout); err != nil {
-		return err
-	}
-	all := table.All()
-	fmt.Fprintf(tool.Stdout, "\nmean turnaround under ALPS: %.2f of the kernel's own scheduler's, %.2f of SRPT's\n", all.Ratio(), all.RatioToSRPT())
 	picture := filepath.Join(f.Out, "turnaround.svg")
-	if err := table.Plot(picture, fmt.Sprintf("Turnaround of %d invocations on %d CPU(s) at 90 %% load", all.Kernel.N, f.CPUs)); err != nil {
+	if err := result.Plot(picture); err != nil {
 		return err
 	}
-	fmt.Fprintf(tool.Stdout, "the picture of both is %s; all streams are beside it\n", picture)
-	return nil
+	fmt.Fprintf(tool.Stderr, "done; the picture is %s, all streams are beside it\n\n", picture)
+	return result.Write(tool.Stdout)
 }
 
 func main() {

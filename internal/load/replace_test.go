@@ -1,0 +1,99 @@
+package load
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"alps/internal/stream"
+)
+
+// The policy is replaced again and again while all kinds of tasks run. Every
+// reader finds a whole policy at any time, and the tasks follow.
+func TestReplaceUnderLoad(t *testing.T) {
+	const rounds = 24
+	o := guest(t)
+	for _, group := range []string{"/alps-test/a", "/alps-test/b", "/alps-test/forks"} {
+		cgroup(t, group)
+	}
+	a := start(t, "/alps-test/a", body(t, "a", "spin"))
+	b := start(t, "", body(t, "b", "spin"))
+	startOn(t, 0, "/alps-test/forks", body(t, "forks", "forks"))
+	start(t, "", body(t, "blink", "blink"))
+
+	stop, ended := make(chan bool), make(chan error)
+	go func() { ended <- dumpAlways(o, stop) }()
+	for round := range rounds {
+		keys := []string{"comm:blink", "cgroup:/alps-test/a", "comm:b", "cgroup:/alps-test/forks"}
+		if round%2 == 1 {
+			keys[1], keys[2] = keys[2], keys[1]
+		}
+		// Texts of one chunk and of several, which come and go.
+		for i := range round % 5 * 40 {
+			keys = append(keys, fmt.Sprintf("cgroup:/alps-test/other%d", i))
+		}
+		policy := ranks(t, round, keys...)
+		if attached := load(t, o, policy); attached != (round == 0) {
+			t.Errorf("round %d: attached is %v", round, attached)
+		}
+		inForce(t, o, policy)
+		turnsGrow(t, o)
+		if round%2 == 0 {
+			isFirst(t, a, b)
+		} else {
+			isFirst(t, b, a)
+		}
+	}
+	close(stop)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// dumpAlways dumps until it is stopped. Each dump has to be a whole window, and
+// none older than the one before.
+func dumpAlways(o Options, stop <-chan bool) error {
+	var last stream.Integer
+	for {
+		select {
+		case <-stop:
+			return nil
+		case <-time.After(time.Millisecond):
+		}
+		if running, _ := o.running(); !running {
+			continue // not loaded yet
+		}
+		dump, err := o.Dump()
+		if err != nil {
+			return err
+		}
+		policies := stream.NewReader[stream.Policy](strings.NewReader(string(dump)), "dump")
+		w, err := policies.Next()
+		if err != nil {
+			return err
+		}
+		if w.ID < last {
+			return fmt.Errorf("window %d is dumped after window %d", w.ID, last)
+		}
+		last = w.ID
+		if _, err := policies.Next(); err != io.EOF {
+			return fmt.Errorf("more than a window is dumped: %v", err)
+		}
+	}
+}
+
+func TestMostKeys(t *testing.T) {
+	o := guest(t)
+	o.Stretch = 15
+	cgroup(t, "/fn/f65535")
+	start(t, "/fn/f65535", body(t, "worker", "blink"))
+	policy := table(t, manyKeys(MaxClasses))
+	load(t, o, ranks(t, 0, "comm:a"))
+	before := time.Now()
+	load(t, o, policy)
+	t.Logf("%d keys replaced one in %v", MaxClasses, time.Since(before).Round(time.Millisecond))
+	inForce(t, o, policy)
+	turnsGrow(t, o)
+}

@@ -1,0 +1,190 @@
+package load
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// ranks is a policy with these keys at ranks 1, 2, …
+func ranks(t *testing.T, window int, keys ...string) *Table {
+	t.Helper()
+	var rows strings.Builder
+	for i, key := range keys {
+		fmt.Fprintf(&rows, "%d,f%d,%s,0,%d,0,0\n", window, i, key, i+1)
+	}
+	return table(t, rows.String())
+}
+
+func TestLoadStatusDumpUnload(t *testing.T) {
+	o := guest(t)
+	cgroup(t, "/alps-test/a")
+	worker := start(t, "/alps-test/a", body(t, "worker", "blink"))
+	policy := table(t, "7,a,cgroup:/alps-test/a,0,1,4000000,5000000\n7,a,cgroup:/alps-test/a,9000000,2,0,90000000\n7,b,comm:b,0,2,0,0\n")
+
+	status, err := o.Status()
+	if err != nil || status.InForce || status.Pinned || status.InCharge != "" {
+		t.Errorf("before: status %+v, %v", status, err)
+	}
+	if _, err := o.Dump(); err == nil || err.Error() != "no policy of /sys/fs/bpf/alps is in force" {
+		t.Errorf("before: dump says %v", err)
+	}
+	if removed, err := o.Unload(); removed || err != nil {
+		t.Errorf("before: unload says %v, %v", removed, err)
+	}
+
+	if !load(t, o, policy) {
+		t.Error("it did not attach")
+	}
+	inForce(t, o, policy)
+	turnsGrow(t, o)
+	if pins, err := os.Stat(o.Pins); err != nil || pins.Mode().Perm() != 0o700 {
+		t.Errorf("the pins' directory: %v, %v; want it for its owner alone", pins.Mode(), err)
+	}
+
+	next := table(t, "8,b,comm:b,0,1,0,0\n")
+	if load(t, o, next) {
+		t.Error("it attached twice")
+	}
+	inForce(t, o, next)
+
+	if removed, err := o.Unload(); !removed || err != nil {
+		t.Errorf("unload says %v, %v", removed, err)
+	}
+	nothingLeft(t, o)
+	before := cpuTime(t, worker)
+	eventually(t, "the workload goes on after unload", func() bool { return cpuTime(t, worker) > before })
+}
+
+// Of two that spin on one CPU the better rank gets it, whichever came first,
+// and another policy turns them round.
+func TestRankIsTheOrder(t *testing.T) {
+	o := guest(t)
+	for _, group := range []string{"/alps-test/a", "/alps-test/b"} {
+		cgroup(t, group)
+	}
+	a := start(t, "/alps-test/a", body(t, "a", "spin"))
+	b := start(t, "/alps-test/b", body(t, "b", "spin"))
+	load(t, o, ranks(t, 1, "cgroup:/alps-test/a", "cgroup:/alps-test/b"))
+	isFirst(t, a, b)
+	load(t, o, ranks(t, 2, "cgroup:/alps-test/b", "cgroup:/alps-test/a"))
+	isFirst(t, b, a)
+	// By the names of the threads.
+	load(t, o, ranks(t, 3, "comm:a", "comm:b"))
+	isFirst(t, a, b)
+	load(t, o, ranks(t, 4, "comm:b", "comm:a"))
+	isFirst(t, b, a)
+	// The cgroup counts before the name.
+	load(t, o, ranks(t, 5, "cgroup:/alps-test/a", "comm:b", "comm:a"))
+	isFirst(t, a, b)
+	// Without a class they are system tasks, before all functions.
+	load(t, o, ranks(t, 6, "comm:a"))
+	isFirst(t, b, a)
+	if counter(t, o, "promotions") == 0 {
+		t.Error("nobody was served by the starvation bound")
+	}
+}
+
+// A function that comes with a better rank takes the CPU at once, not at the
+// end of the slice at hand.
+func TestBetterRankPreempts(t *testing.T) {
+	o := guest(t)
+	load(t, o, table(t, "1,blink,comm:blink,0,1,0,0\n1,hog,comm:hog,0,2,1000000000,0\n"))
+	start(t, "", body(t, "hog", "spin"))
+	turnsGrow(t, o)
+	start(t, "", body(t, "blink", "blink"))
+	before := counter(t, o, "preemptions")
+	eventually(t, "functions of a better rank preempt", func() bool { return counter(t, o, "preemptions") > before+20 })
+}
+
+// Once it has used as much as the step says, the first has the worse rank.
+func TestStepTakesEffect(t *testing.T) {
+	const step, more = 400 * time.Millisecond, 300 * time.Millisecond
+	o := guest(t)
+	load(t, o, table(t, fmt.Sprintf("1,a,comm:a,0,1,0,0\n1,a,comm:a,%d,3,0,0\n1,b,comm:b,0,2,0,0\n", step.Nanoseconds())))
+	b := start(t, "", body(t, "b", "spin"))
+	a := start(t, "", body(t, "a", "spin"))
+	eventually(t, "a is first below the step", func() bool { return cpuTime(t, a) > step/2 })
+	atStart := cpuTime(t, b)
+	eventually(t, "b gets the CPU", func() bool { return cpuTime(t, b) > atStart+more })
+	if used := cpuTime(t, a); used < step {
+		t.Errorf("a has used %v, and b gets the CPU before it has used %v", used, step)
+	}
+	isFirst(t, b, a)
+}
+
+func TestCgroups(t *testing.T) {
+	o := guest(t)
+	load(t, o, ranks(t, 1, "cgroup:/alps-test/fn/inner", "cgroup:/alps-test/fn", "comm:x"))
+	cgroup(t, "/alps-test")
+
+	t.Run("not listed", func(t *testing.T) {
+		cgroup(t, "/alps-test/fnx")
+		start(t, "/alps-test/fnx", body(t, "worker", "blink"))
+		start(t, "/alps-test", body(t, "worker", "blink"))
+		turnsStay(t, o)
+	})
+	t.Run("made after the load", func(t *testing.T) {
+		cgroup(t, "/alps-test/fn")
+		start(t, "/alps-test/fn", body(t, "worker", "blink"))
+		turnsGrow(t, o)
+	})
+	t.Run("nested", func(t *testing.T) {
+		cgroup(t, "/alps-test/fn/pod/container")
+		start(t, "/alps-test/fn/pod/container", body(t, "worker", "blink"))
+		turnsGrow(t, o)
+	})
+	t.Run("as deep as it goes", func(t *testing.T) {
+		deep := "/alps-test/fn" + strings.Repeat("/d", MaxDepth+4)
+		cgroup(t, deep)
+		start(t, deep, body(t, "worker", "blink"))
+		turnsGrow(t, o)
+	})
+	t.Run("long names", func(t *testing.T) {
+		long := "/alps-test/" + strings.Repeat("n", maxCgroupName)
+		cgroup(t, long)
+		load(t, o, ranks(t, 2, "cgroup:"+long))
+		start(t, long, body(t, "worker", "blink"))
+		turnsGrow(t, o)
+	})
+	t.Run("the deepest listed counts", func(t *testing.T) {
+		cgroup(t, "/alps-test/fn/inner/x")
+		cgroup(t, "/alps-test/fn/outer")
+		inner := start(t, "/alps-test/fn/inner/x", body(t, "inner", "spin"))
+		outer := start(t, "/alps-test/fn/outer", body(t, "outer", "spin"))
+		load(t, o, ranks(t, 3, "cgroup:/alps-test/fn/inner", "cgroup:/alps-test/fn"))
+		isFirst(t, inner, outer)
+		load(t, o, ranks(t, 4, "cgroup:/alps-test/fn", "cgroup:/alps-test/fn/inner"))
+		isFirst(t, outer, inner)
+	})
+	t.Run("moved", func(t *testing.T) {
+		cgroup(t, "/alps-test/before")
+		cgroup(t, "/alps-test/after")
+		load(t, o, ranks(t, 5, "cgroup:/alps-test/before", "comm:hog", "cgroup:/alps-test/after"))
+		hog := start(t, "", body(t, "hog", "spin"))
+		moved := start(t, "/alps-test/before", body(t, "moved", "spin"))
+		isFirst(t, moved, hog)
+		if err := os.WriteFile("/sys/fs/cgroup/alps-test/after/cgroup.procs", []byte(fmt.Sprint(moved.Process.Pid)), 0); err != nil {
+			t.Fatal(err)
+		}
+		isFirst(t, hog, moved)
+	})
+}
+
+// A thread is of the class that its name gives it as soon as it has it.
+func TestRename(t *testing.T) {
+	o := guest(t)
+	load(t, o, ranks(t, 1, "comm:hog", "comm:fn-late"))
+	hog := start(t, "", body(t, "hog", "spin"))
+	renamed := body(t, "unnamed", "rename", "fn-late")
+	stdin, err := renamed.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, "", renamed)
+	isFirst(t, renamed, hog)
+	stdin.Close()
+	isFirst(t, hog, renamed)
+}
