@@ -42,7 +42,7 @@ test-vm: build ## run the tests on real kernels in QEMU
 	set -ex; \
 	ALPS_VM=1 $(GO) test -count=1 -timeout 20m ./internal/vm ./internal/demo; \
 	$(foreach kernel,$(COLLECT_KERNELS),$(call VM_TEST,$(kernel),./internal/collect);) \
-	$(foreach kernel,$(KERNELS),$(call VM_TEST,$(kernel),./internal/load);)
+	$(foreach kernel,$(KERNELS),$(call VM_TEST,$(kernel),./internal/load ./cmd/alps-load);)
 
 check: ## gofmt, vet, staticcheck, clang-format, and that generated files are up to date
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
