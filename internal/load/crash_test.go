@@ -69,8 +69,9 @@ func TestKilledWhileAttaching(t *testing.T) {
 	o := guest(t)
 	policy := ranks(t, 1, "comm:a", "comm:b")
 	run := runLoader(t, policy)
+	const kills = 10
 	whole := 0
-	for _, after := range killPoints(14, run) {
+	for _, after := range killPoints(kills, run) {
 		if _, err := o.Unload(); err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +86,7 @@ func TestKilledWhileAttaching(t *testing.T) {
 		}
 		inForce(t, o, policy)
 	}
-	t.Logf("of 14 loaders killed over %v, %d had attached", run.Round(time.Millisecond), whole)
+	t.Logf("of %d loaders killed over %v, %d had attached", kills, run.Round(time.Millisecond), whole)
 }
 
 func TestKilledWhileReplacing(t *testing.T) {
@@ -101,8 +102,9 @@ func TestKilledWhileReplacing(t *testing.T) {
 	}
 	load(t, o, policies[0])
 	run := runLoader(t, policies[1])
+	const kills = 24
 	last, changed := 1, 0
-	for _, after := range killPoints(24, run) {
+	for _, after := range killPoints(kills, run) {
 		runAndKill(t, policies[1-last], after)
 		dump, err := o.Dump()
 		if err != nil {
@@ -115,7 +117,7 @@ func TestKilledWhileReplacing(t *testing.T) {
 		load(t, o, policies[last])
 		inForce(t, o, policies[last])
 	}
-	t.Logf("of 24 loaders killed over %v, %d had replaced the policy", run.Round(time.Millisecond), changed)
+	t.Logf("of %d loaders killed over %v, %d had replaced the policy", kills, run.Round(time.Millisecond), changed)
 }
 
 // What a loader or an unloader leaves that was killed half-way: some pins, but

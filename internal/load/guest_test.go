@@ -117,8 +117,16 @@ func fatal(err error) {
 	os.Exit(2)
 }
 
+// procyield executes PAUSE. QEMU's emulation, which runs one virtual CPU after
+// the other, goes on to the next one there; without it a CPU that spins keeps
+// the others waiting.
+//
+//go:linkname procyield runtime.procyield
+func procyield(times uint32)
+
 func spinWhile(more func() bool) {
 	for more() {
+		procyield(10)
 	}
 }
 
