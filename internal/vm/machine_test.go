@@ -231,3 +231,17 @@ func TestTestdataDirs(t *testing.T) {
 		}
 	}
 }
+
+// Zeros in the middle are the command's, those at the end init's.
+func TestWithoutPadding(t *testing.T) {
+	var got bytes.Buffer
+	w := &withoutPadding{w: &got}
+	for _, part := range []string{"a\x00b", "\x00", "\x00\x00c", "", "\x00\x00", "d\x00", "\x00"} {
+		if n, err := w.Write([]byte(part)); n != len(part) || err != nil {
+			t.Errorf("%q: %d, %v", part, n, err)
+		}
+	}
+	if want := "a\x00b\x00\x00\x00c\x00\x00d"; got.String() != want {
+		t.Errorf("%q, want %q", got.String(), want)
+	}
+}

@@ -3,6 +3,7 @@ package vm
 import (
 	"archive/tar"
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -68,8 +69,8 @@ func (e *emulation) run(ctx context.Context) (int, error) {
 	var verdict string
 	channels := []*channel{
 		{id: "console", read: copyTo(teeConsole(console, e.machine.Console))},
-		{id: "stdout", port: portStdout, read: copyTo(e.stdout)},
-		{id: "stderr", port: portStderr, read: copyTo(e.stderr)},
+		{id: "stdout", port: portStdout, read: copyTo(&withoutPadding{w: e.stdout})},
+		{id: "stderr", port: portStderr, read: copyTo(&withoutPadding{w: e.stderr})},
 		{id: "control", port: portControl, read: func(r io.Reader) (err error) {
 			verdict, err = readVerdict(r)
 			return err
@@ -191,6 +192,32 @@ func copyTo(w io.Writer) func(io.Reader) error {
 		_, err := io.Copy(w, r)
 		return err
 	}
+}
+
+// withoutPadding passes on what is written to it, but for the zeros at the end:
+// init pads what it sends with them.
+type withoutPadding struct {
+	w    io.Writer
+	held int // zeros that may be the end
+}
+
+// Write implements [io.Writer].
+func (p *withoutPadding) Write(text []byte) (int, error) {
+	kept := bytes.TrimRight(text, "\x00")
+	if len(kept) > 0 && p.held > 0 {
+		if _, err := p.w.Write(make([]byte, p.held)); err != nil {
+			return 0, err
+		}
+		p.held = 0
+	}
+	p.held += len(text) - len(kept)
+	if len(kept) == 0 {
+		return len(text), nil
+	}
+	if _, err := p.w.Write(kept); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }
 
 func teeConsole(keep io.Writer, live io.Writer) io.Writer {

@@ -82,8 +82,29 @@ func run() error {
 		_, err = fmt.Fprintf(control, "error sending %s: %v\n", outDir, err)
 		return err
 	}
+	for _, name := range []string{portStdout, portStderr, portOut} {
+		if err := settle(ports[name]); err != nil {
+			_, err = fmt.Fprintf(control, "error sending to %s: %v\n", name, err)
+			return err
+		}
+	}
 	_, err = fmt.Fprintln(control, status)
 	return err
+}
+
+// settle returns once the host has taken all that was written to a port. A
+// write comes back as soon as it is in the port's ring, and what is there when
+// the machine is switched off is lost: if the host is busy, that is the end of
+// what the command wrote. So the ring is filled up with zeros, one an entry,
+// twice over; package vm drops them.
+func settle(port *os.File) error {
+	const ringEntries = 128 // QEMU's, hw/char/virtio-serial-bus.c
+	for range 2 * ringEntries {
+		if _, err := port.Write([]byte{0}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prepare does what scripts and tests take for granted.
