@@ -69,7 +69,7 @@ func TestKilledWhileAttaching(t *testing.T) {
 	o := guest(t)
 	policy := ranks(t, 1, "comm:a", "comm:b")
 	run := runLoader(t, policy)
-	const kills = 10
+	const kills = 8
 	whole := 0
 	for _, after := range killPoints(kills, run) {
 		if _, err := o.Unload(); err != nil {
@@ -121,18 +121,13 @@ func TestKilledWhileReplacing(t *testing.T) {
 }
 
 // What a loader or an unloader leaves that was killed half-way: some pins, but
-// not the link's.
+// not the link's. Load begins anew, and unload clears it away.
 func TestDebris(t *testing.T) {
 	o := guest(t)
 	policy := ranks(t, 1, "comm:a")
+	load(t, o, policy)
 	for _, gone := range [][]string{{pinLink}, {pinLink, pinPolicy}, {pinLink, pinPolicy, pinTexts, pinCounters, pinLeft}} {
-		load(t, o, policy)
-		for _, name := range gone {
-			if err := os.Remove(filepath.Join(o.Pins, name)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		eventually(t, "the kernel's own scheduler is in charge", func() bool { return schedExtState(t) == "disabled" })
+		makeDebris(t, o, gone...)
 		status, err := o.Status()
 		if err != nil || status.InForce || status.Pinned {
 			t.Errorf("without %v: status %+v, %v", gone, status, err)
@@ -141,15 +136,23 @@ func TestDebris(t *testing.T) {
 			t.Errorf("without %v: it did not attach", gone)
 		}
 		inForce(t, o, policy)
-		if err := os.Remove(filepath.Join(o.Pins, pinLink)); err != nil {
+	}
+	makeDebris(t, o, pinLink, pinTexts)
+	if removed, err := o.Unload(); !removed || err != nil {
+		t.Errorf("unload says %v, %v", removed, err)
+	}
+	nothingLeft(t, o)
+}
+
+// makeDebris removes pins, the link's among them.
+func makeDebris(t *testing.T, o Options, gone ...string) {
+	t.Helper()
+	for _, name := range gone {
+		if err := os.Remove(filepath.Join(o.Pins, name)); err != nil {
 			t.Fatal(err)
 		}
-		if removed, err := o.Unload(); !removed || err != nil {
-			t.Errorf("unload says %v, %v", removed, err)
-		}
-		eventually(t, "the kernel's own scheduler is in charge", func() bool { return schedExtState(t) == "disabled" })
-		nothingLeft(t, o)
 	}
+	eventually(t, "the kernel's own scheduler is in charge", func() bool { return schedExtState(t) == "disabled" })
 }
 
 // The stage before is killed within a window: nothing of that window counts.

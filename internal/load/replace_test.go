@@ -14,7 +14,7 @@ import (
 // The policy is replaced again and again while all kinds of tasks run. Every
 // reader finds a whole policy at any time, and the tasks follow.
 func TestReplaceUnderLoad(t *testing.T) {
-	const rounds = 24
+	const rounds = 21
 	o := guest(t)
 	for _, group := range []string{"/alps-test/a", "/alps-test/b", "/alps-test/forks"} {
 		cgroup(t, group)
