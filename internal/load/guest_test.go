@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -56,23 +55,24 @@ var bodies = map[string]func(args []string){
 			unix.Nanosleep(&unix.Timespec{Nsec: 1_000_000}, nil)
 		}
 	},
-	// forks runs one short process after another for ever.
+	// forks runs one short process after another for ever, with pauses.
 	"forks": func([]string) {
 		for {
+			time.Sleep(20 * time.Millisecond)
 			if err := exec.Command("/bin/true").Run(); err != nil {
 				fatal(err)
 			}
 		}
 	},
 	// rename NAME: spins, also after its name has changed, which it does as
-	// soon as its input ends.
+	// soon as its input ends. It looks itself, since the runtime would hardly
+	// get a word in for another goroutine to tell it.
 	"rename": func(args []string) {
-		var ended atomic.Bool
-		go func() {
-			os.Stdin.Read(make([]byte, 1))
-			ended.Store(true)
-		}()
-		spinWhile(func() bool { return !ended.Load() })
+		input := []unix.PollFd{{Fd: 0, Events: unix.POLLIN}}
+		spinWhile(func() bool {
+			n, err := unix.Poll(input, 0)
+			return n == 0 || err != nil
+		})
 		name, _ := syscall.BytePtrFromString(args[0])
 		if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0); err != nil {
 			fatal(err)
@@ -140,7 +140,7 @@ func loadStdin(pins string) {
 
 // maxWait is short, since a task that waits when the policy changes keeps its
 // place in the queue until it has run again.
-const maxWait = 100 * time.Millisecond
+const maxWait = 200 * time.Millisecond
 
 // deadline ends a test that waits for something in vain.
 const deadline = 60 * time.Second
@@ -319,20 +319,14 @@ func body(t *testing.T, name string, words ...string) *exec.Cmd {
 	return cmd
 }
 
-// hogCPU is the CPU that competing processes share; the test itself is rather
-// not there.
+// hogCPU is the CPU that all processes of a test share. The other one is left
+// to the test: the emulator runs one CPU after the other, and if both are busy
+// their ticks come so late that a turn of 1 ms can last for 100.
 func hogCPU() int { return runtime.NumCPU() - 1 }
 
-// start starts a process on hogCPU; see startOn.
+// start starts a process on hogCPU, in a cgroup from its first instruction
+// on ("": in the test's). It is killed in the end, and all that it forked.
 func start(t *testing.T, cgroup string, cmd *exec.Cmd) *exec.Cmd {
-	t.Helper()
-	return startOn(t, hogCPU(), cgroup, cmd)
-}
-
-// startOn starts a process that keeps to a CPU, in a cgroup from its first
-// instruction on ("": in the test's). It is killed in the end, and all that it
-// forked.
-func startOn(t *testing.T, cpu int, cgroup string, cmd *exec.Cmd) *exec.Cmd {
 	t.Helper()
 	if cgroup != "" {
 		dir, err := os.Open("/sys/fs/cgroup" + cgroup)
@@ -346,7 +340,7 @@ func startOn(t *testing.T, cpu int, cgroup string, cmd *exec.Cmd) *exec.Cmd {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var all, one unix.CPUSet
-	one.Set(cpu)
+	one.Set(hogCPU())
 	if err := errors.Join(unix.SchedGetaffinity(0, &all), unix.SchedSetaffinity(0, &one)); err != nil {
 		t.Fatal(err)
 	}
@@ -375,15 +369,17 @@ func cpuTime(t *testing.T, cmd *exec.Cmd) time.Duration {
 	return time.Duration(used.Nano())
 }
 
-// isFirst: of two processes that spin, one gets nearly all of hogCPU. The
-// other gets the turns of the starvation bound.
+// isFirst: of two processes that spin, one gets most of hogCPU. The other gets
+// the turns of the starvation bound, which end with a tick of the clock; ticks
+// come late in emulation.
 func isFirst(t *testing.T, first, second *exec.Cmd) {
 	t.Helper()
 	what := fmt.Sprintf("%s gets four times the CPU time of %s", filepath.Base(first.Path), filepath.Base(second.Path))
 	eventually(t, what, func() bool {
+		const look = 3 * maxWait / 2
 		a, b := cpuTime(t, first), cpuTime(t, second)
-		time.Sleep(2 * maxWait)
+		time.Sleep(look)
 		a, b = cpuTime(t, first)-a, cpuTime(t, second)-b
-		return a > maxWait/2 && a > 4*b
+		return a > look/8 && a > 4*b
 	})
 }

@@ -55,6 +55,17 @@ func inCharge() string {
 	return strings.TrimSpace(string(ops))
 }
 
+// changing tells whether the kernel is between two schedulers, in which it
+// names none and takes none.
+func changing() bool {
+	state, err := os.ReadFile(filepath.Join(schedExtDir, "state"))
+	switch strings.TrimSpace(string(state)) {
+	case "enabled", "disabled":
+		return false
+	}
+	return err == nil
+}
+
 // explain adds to an error of the kernel what can be done about it.
 func explain(doing string, err error) error {
 	var ve *ebpf.VerifierError

@@ -14,7 +14,7 @@ import (
 	"alps/internal/cli"
 )
 
-// Not shown here: a kernel without BTF, since all that have sched_ext in Debian
+// Not tested: a kernel without BTF, since all that have sched_ext in Debian
 // have it.
 
 func TestAnotherSchedulerInCharge(t *testing.T) {
@@ -39,6 +39,40 @@ func TestAnotherSchedulerInCharge(t *testing.T) {
 		t.Errorf("unload of %s: %v, %v", b.Pins, removed, err)
 	}
 	inForce(t, a, policy)
+}
+
+// Two schedulers of one name: the one that has left is not taken for the one
+// in charge.
+func TestLeftAndAnotherInCharge(t *testing.T) {
+	a := guest(t)
+	load(t, a, ranks(t, 1, "comm:a"))
+	dropScheduler(t)
+	b := a
+	b.Pins = filepath.Dir(a.Pins) + "/alps-b"
+	policy := ranks(t, 2, "comm:b")
+	load(t, b, policy)
+	if s, err := a.Status(); err != nil || s.InForce || s.Left == nil || s.InCharge != Name {
+		t.Errorf("status of the one that has left: %+v, %v", s, err)
+	}
+	if attached, err := a.Load(policy); attached || err == nil {
+		t.Errorf("the one that has left takes a policy: attached %v, %v", attached, err)
+	}
+	if _, err := a.Unload(); err != nil {
+		t.Error(err)
+	}
+	inForce(t, b, policy)
+	if _, err := b.Unload(); err != nil {
+		t.Error(err)
+	}
+}
+
+// dropScheduler has the kernel drop the scheduler, at an operator's wish.
+func dropScheduler(t *testing.T) {
+	t.Helper()
+	if err := os.WriteFile("/proc/sysrq-trigger", []byte("S"), 0); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the scheduler has left", func() bool { return schedExtState(t) == "disabled" })
 }
 
 func TestWhereThereIsNoBPFFileSystem(t *testing.T) {
@@ -101,7 +135,6 @@ func status(o Options) (string, error) {
 	return out.String(), err
 }
 
-// The kernel drops the scheduler at an operator's wish.
 func TestSchedulerHasLeft(t *testing.T) {
 	o := guest(t)
 	policy := ranks(t, 3, "comm:a")
@@ -110,10 +143,7 @@ func TestSchedulerHasLeft(t *testing.T) {
 		t.Errorf("in force: status %v, printing\n%s", err, out)
 	}
 
-	if err := os.WriteFile("/proc/sysrq-trigger", []byte("S"), 0); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the scheduler has left", func() bool { return schedExtState(t) == "disabled" })
+	dropScheduler(t)
 	out, err := status(o)
 	if want := "the scheduler has left: disabled by sysrq-S"; err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("status fails with %v, want %s", err, want)

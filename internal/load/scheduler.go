@@ -208,7 +208,7 @@ func (o Options) Unload() (removed bool, err error) {
 func awaitDisabled() error {
 	const patience, step = 10 * time.Second, 5 * time.Millisecond
 	for waited := time.Duration(0); waited < patience; waited += step {
-		if inCharge() != Name {
+		if !changing() && inCharge() != Name {
 			return nil
 		}
 		time.Sleep(step)
