@@ -38,7 +38,23 @@ func Supported(pins string) error {
 	if os.Geteuid() != 0 {
 		return errors.New("no privilege to load a scheduler; run as root")
 	}
+	if !capable() {
+		return errors.New("no privilege; run as root, outside containers that withhold CAP_BPF or CAP_SYS_ADMIN")
+	}
 	return nil
+}
+
+// capable tells whether this process has CAP_SYS_ADMIN, or CAP_BPF and
+// CAP_PERFMON. Asked first, because what fails without them is sometimes a
+// probe of a library, which takes it for a kernel that is too old.
+func capable() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return true // the kernel will say
+	}
+	has := func(capability uint) bool { return data[capability/32].Effective>>(capability%32)&1 == 1 }
+	return has(unix.CAP_SYS_ADMIN) || has(unix.CAP_BPF) && has(unix.CAP_PERFMON)
 }
 
 // inCharge returns the name of the sched_ext scheduler that is in charge, ""
