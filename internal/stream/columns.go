@@ -68,6 +68,8 @@ func (r *Invocation) UnmarshalCSVWithFields(key, text string) error {
 		return r.UtilPct.UnmarshalCSV(text)
 	case "begin_ns":
 		return r.BeginNs.UnmarshalCSV(text)
+	case "sleeps":
+		return r.Sleeps.UnmarshalCSV(text)
 	}
 	return r.unmarshal(key, text)
 }
@@ -181,6 +183,7 @@ func (r *Invocation) check() (string, error) {
 	e.add("cpus", checkRange(int64(r.CPUs), 1))
 	e.add("util_pct", checkDecimal(float64(r.UtilPct), 100))
 	e.add("begin_ns", r.BeginNs.check())
+	e.add("sleeps", checkRange(int64(r.Sleeps), 0))
 	return e.result()
 }
 

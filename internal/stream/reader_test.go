@@ -14,12 +14,12 @@ import (
 )
 
 func TestReaderMapsEveryColumn(t *testing.T) {
-	input := strings.TrimSuffix(invocationHeader, "\n") + ",begin_ns\n" +
-		`-7,2,fn-a,cgroup:/openfaas-fn/a,"i,1",1,2,3,4,5,6,7.25,8` + "\n" +
-		`-7,2,"fn ""b""",,i2,0,9223372036854775807,,0,0,1,100,` + "\n"
+	input := strings.TrimSuffix(invocationHeader, "\n") + ",begin_ns,sleeps\n" +
+		`-7,2,fn-a,cgroup:/openfaas-fn/a,"i,1",1,2,3,4,5,6,7.25,8,9` + "\n" +
+		`-7,2,"fn ""b""",,i2,0,9223372036854775807,,0,0,1,100,,0` + "\n"
 	want := []window[Invocation]{{ID: -7, Lines: []int{2, 3}, Rows: []Invocation{
-		{Frame{-7, 2}, "fn-a", "cgroup:/openfaas-fn/a", "i,1", 1, 2, OptNanos{3, true}, 4, 5, 6, 7.25, OptNanos{8, true}},
-		{Frame{-7, 2}, `fn "b"`, "", "i2", 0, 1<<63 - 1, OptNanos{}, 0, 0, 1, 100, OptNanos{}},
+		{Frame{-7, 2}, "fn-a", "cgroup:/openfaas-fn/a", "i,1", 1, 2, OptNanos{3, true}, 4, 5, 6, 7.25, OptNanos{8, true}, 9},
+		{Frame{-7, 2}, `fn "b"`, "", "i2", 0, 1<<63 - 1, OptNanos{}, 0, 0, 1, 100, OptNanos{}, 0},
 	}}}
 	got, warnings, err := readAll[Invocation](input)
 	if diff := cmp.Diff(want, got); diff != "" || err != nil || warnings != "" {

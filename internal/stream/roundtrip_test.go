@@ -37,6 +37,7 @@ func anyInvocation(t *rapid.T) Invocation {
 	return Invocation{
 		Class: anyName.Draw(t, "class"), Key: anyText.Draw(t, "key"), Invocation: anyName.Draw(t, "invocation"),
 		ArrivalNs: anyNanos.Draw(t, "arrival"), CPUNs: anyNanos.Draw(t, "cpu"), EndNs: anyOptNanos.Draw(t, "end"), BeginNs: anyOptNanos.Draw(t, "begin"),
+		Sleeps: Whole(anyNanos.Draw(t, "sleeps")),
 		WaitNs: anyNanos.Draw(t, "wait"), BlockNs: anyNanos.Draw(t, "block"),
 		CPUs: anyCount.Draw(t, "cpus"), UtilPct: anyPercent.Draw(t, "util"),
 	}

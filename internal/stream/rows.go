@@ -72,6 +72,9 @@ type Invocation struct {
 	// BeginNs is when the window began, on the clock of ArrivalNs; the same
 	// on all rows of the window. What arrived before was there already.
 	BeginNs OptNanos `csv:"begin_ns" stream:"optional"`
+	// Sleeps is how often it slept, for BlockNs in all. Where it is 0 or the
+	// column is absent and BlockNs is not 0, nothing is known but that.
+	Sleeps Whole `csv:"sleeps" stream:"optional"`
 }
 
 // Turn is a row of the turns stream (alps-sim to alps-tune): one turn on a

@@ -12,10 +12,10 @@ import (
 )
 
 // wholeInvocationHeader has the optional columns too.
-var wholeInvocationHeader = strings.TrimSpace(invocationHeader) + ",begin_ns\n"
+var wholeInvocationHeader = strings.TrimSpace(invocationHeader) + ",begin_ns,sleeps\n"
 
 var (
-	goodInvocation = Invocation{Class: "a", Invocation: "i", ArrivalNs: 10, CPUNs: 4, EndNs: OptNanos{20, true}, WaitNs: 5, BlockNs: 1, CPUs: 2, UtilPct: 90.5, BeginNs: OptNanos{9, true}}
+	goodInvocation = Invocation{Class: "a", Invocation: "i", ArrivalNs: 10, CPUNs: 4, EndNs: OptNanos{20, true}, WaitNs: 5, BlockNs: 1, CPUs: 2, UtilPct: 90.5, BeginNs: OptNanos{9, true}, Sleeps: 3}
 	goodTurn       = Turn{Class: "a", Invocation: "i", Turn: 1, SliceNs: 4, WaitNs: 5, CPUs: 2, UtilPct: 90.5, StartNs: OptNanos{15, true}}
 	goodPolicy     = Policy{Class: "a", FromNs: 0, Rank: 1, SliceNs: 6, Samples: 3, PredictedNs: 7, StdevNs: 1, Penalty: 0.5, WaitNs: 2, LastNs: 8, DemandNs: 21}
 )
@@ -28,9 +28,9 @@ func TestWriterWritesTheContract(t *testing.T) {
 		{ID: 1764000000000, Rows: []Invocation{goodInvocation}},
 	})
 	want := wholeInvocationHeader +
-		"-1,2,a,,i,10,4,20,5,1,2,90.5,9\n" +
-		"-1,2,\"a \"\"b\"\", c\",\"comm:x\ny\",i,10,4,,5,1,2,0,\n" +
-		"1764000000000,1,a,,i,10,4,20,5,1,2,90.5,9\n"
+		"-1,2,a,,i,10,4,20,5,1,2,90.5,9,3\n" +
+		"-1,2,\"a \"\"b\"\", c\",\"comm:x\ny\",i,10,4,,5,1,2,0,,3\n" +
+		"1764000000000,1,a,,i,10,4,20,5,1,2,90.5,9,3\n"
 	if got != want {
 		t.Errorf("wrote\n%s\nwant\n%s", got, want)
 	}
