@@ -33,7 +33,7 @@ func (f *flags) run(_ context.Context, tool cli.IO) error {
 		return err
 	}
 	defer in.Close()
-	options := sim.Options{Policy: sim.SRPT, MinSliceNs: f.MinSlice.Nanoseconds(), AsSeen: f.AsSeen}
+	options := sim.Options{Policy: sim.SRPT{MinSliceNs: f.MinSlice.Nanoseconds()}, AsSeen: f.AsSeen}
 	if f.CPUs != nil {
 		options.CPUs = *f.CPUs
 	}

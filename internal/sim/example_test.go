@@ -13,11 +13,13 @@ import (
 func ExampleSRPT() {
 	const ms = 1_000_000
 	jobs := []sim.Job{{ArrivalNs: 0, CPUNs: 10 * ms}, {ArrivalNs: 2 * ms, CPUNs: 3 * ms}}
-	turns, err := sim.SRPT(jobs, sim.Config{CPUs: 1, MinSliceNs: sim.DefaultMinSliceNs})
+	result, err := sim.Simulate(jobs, sim.Config{CPUs: 1, KeepTurns: true},
+		sim.SRPT{MinSliceNs: sim.DefaultMinSliceNs})
 	if err != nil {
 		fmt.Println(err)
+		return
 	}
-	for _, t := range turns {
+	for _, t := range result.Turns {
 		fmt.Printf("job %d from %d ms for %d ms\n", t.Job, t.StartNs/ms, t.SliceNs/ms)
 	}
 	// Output:
@@ -34,7 +36,7 @@ func ExampleRun() {
 	err := sim.Run(
 		stream.NewReader[stream.Invocation](strings.NewReader(in), "example"),
 		stream.NewWriter[stream.Turn](os.Stdout), os.Stderr,
-		sim.Options{Policy: sim.SRPT, MinSliceNs: 6})
+		sim.Options{Policy: sim.SRPT{MinSliceNs: 6}})
 	if err != nil {
 		fmt.Println(err)
 	}

@@ -20,7 +20,7 @@ type change struct {
 func TestSRPTProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		jobs, cfg := drawWorkload(t)
-		turns, err := SRPT(jobs, cfg)
+		turns, err := runSRPT(jobs, cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +80,7 @@ func TestSRPTProperties(t *testing.T) {
 func TestSRPTIsOptimal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		jobs, cfg := drawWorkload(t)
-		best := totalTurnaroundNs(t, jobs, Config{CPUs: 1})
+		best := totalTurnaroundNs(t, jobs, srptConfig{CPUs: 1})
 		if fifo := fifoTotalTurnaroundNs(jobs); best > fifo {
 			t.Errorf("total turnaround is %d, with FIFO only %d", best, fifo)
 		}
@@ -91,8 +91,8 @@ func TestSRPTIsOptimal(t *testing.T) {
 	})
 }
 
-func totalTurnaroundNs(t *rapid.T, jobs []Job, cfg Config) int64 {
-	turns, err := SRPT(jobs, cfg)
+func totalTurnaroundNs(t *rapid.T, jobs []Job, cfg srptConfig) int64 {
+	turns, err := runSRPT(jobs, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,12 @@ func totalTurnaroundNs(t *rapid.T, jobs []Job, cfg Config) int64 {
 
 func fifoTotalTurnaroundNs(jobs []Job) int64 {
 	var nowNs, total int64
-	for _, i := range arrivalOrder(jobs) {
+	order := arrivalOrder(jobs)
+	for place := range jobs {
+		i := place
+		if order != nil {
+			i = int(order[place])
+		}
 		if jobs[i].CPUNs == 0 {
 			continue
 		}
@@ -123,15 +128,16 @@ func TestSRPTDoesNotDependOnTheScaleOrOriginOfTime(t *testing.T) {
 	const scale, origin = 1_000_003, 1_764_000_000_000_000_000
 	rapid.Check(t, func(t *rapid.T) {
 		jobs, cfg := drawWorkload(t)
-		want, err := SRPT(jobs, cfg)
+		want, err := runSRPT(jobs, cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range jobs {
-			jobs[i] = Job{jobs[i].ArrivalNs*scale + origin, jobs[i].CPUNs * scale}
+			jobs[i].ArrivalNs = jobs[i].ArrivalNs*scale + origin
+			jobs[i].CPUNs *= scale
 		}
 		cfg.MinSliceNs *= scale
-		got, err := SRPT(jobs, cfg)
+		got, err := runSRPT(jobs, cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +187,7 @@ func BenchmarkSRPT(b *testing.B) {
 			if random.IntN(20) == 0 {
 				demandNs *= 50
 			}
-			sorted[i] = Job{0, int64(demandNs)}
+			sorted[i] = Job{CPUNs: int64(demandNs)}
 			totalNs += demandNs
 		}
 		for i := range sorted {
@@ -198,7 +204,7 @@ func BenchmarkSRPT(b *testing.B) {
 				b.ReportAllocs()
 				var turns []Turn
 				for b.Loop() {
-					turns = mustSRPT(b, order.jobs, Config{cpus, DefaultMinSliceNs})
+					turns = mustSRPT(b, order.jobs, srptConfig{cpus, DefaultMinSliceNs})
 				}
 				b.ReportMetric(float64(b.N)*jobs/b.Elapsed().Seconds()/1e6, "Mjobs/s")
 				b.ReportMetric(float64(len(turns))/jobs, "turns/job")

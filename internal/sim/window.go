@@ -15,8 +15,8 @@ type Options struct {
 	// CPUs is how many CPUs are simulated; 0 takes the column cpus, which
 	// must then be the same in a whole window.
 	CPUs int
-	// MinSliceNs is the minimum slice; see [Config].
-	MinSliceNs int64
+	// SwitchCostNs is that of [Config].
+	SwitchCostNs int64
 	// AsSeen takes what a running invocation has used so far as all that it
 	// needs, instead of what its class needs.
 	AsSeen bool
@@ -48,7 +48,7 @@ func Turns(w *stream.Window[stream.Invocation], o Options) ([]stream.Turn, error
 		return nil, err
 	}
 	jobs := jobsOf(w, o.AsSeen)
-	turns, err := o.Policy(jobs, Config{CPUs: cpus, MinSliceNs: o.MinSliceNs})
+	result, err := Simulate(jobs, Config{CPUs: cpus, SwitchCostNs: o.SwitchCostNs, KeepTurns: true}, o.Policy)
 	var atJob *JobError
 	if errors.As(err, &atJob) {
 		return nil, w.Errorf(atJob.Job, atJob.Column, "%s", atJob.Msg)
@@ -56,6 +56,7 @@ func Turns(w *stream.Window[stream.Invocation], o Options) ([]stream.Turn, error
 	if err != nil {
 		return nil, fmt.Errorf("window %d: %w", w.ID, err)
 	}
+	turns := result.Turns
 	rows := make([]stream.Turn, len(turns))
 	for i, turn := range turns {
 		invocation := &w.Rows[turn.Job]
