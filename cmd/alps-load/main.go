@@ -11,6 +11,7 @@ import (
 
 	"alps/internal/cli"
 	"alps/internal/load"
+	"alps/internal/patience"
 )
 
 type flags struct {
@@ -29,8 +30,8 @@ type flags struct {
 
 // Validate is called by kong.
 func (f *flags) Validate() error {
-	if f.Load.Stretch < 0 || f.Load.Stretch > load.MaxStretch {
-		return fmt.Errorf("stretch %d is not from 0 to %d", f.Load.Stretch, load.MaxStretch)
+	if f.Load.Stretch < 0 || f.Load.Stretch > patience.MaxStretch {
+		return fmt.Errorf("stretch %d is not from 0 to %d", f.Load.Stretch, patience.MaxStretch)
 	}
 	return nil
 }

@@ -1,11 +1,10 @@
 package load
 
 import (
-	"maps"
 	"path"
-	"slices"
 	"strings"
 
+	"alps/internal/patience"
 	"alps/internal/stream"
 )
 
@@ -98,18 +97,9 @@ func Check(w *stream.Window[stream.Policy]) (*Table, error) {
 	return t, nil
 }
 
-// MaxStretch bounds Options.Stretch.
-const MaxStretch = 1000
-
-// maxPatienceNs is as long as a function may be passed by at the most, however
-// much it needs: an hour, far beyond the starvation bound.
-const maxPatienceNs = 3_600_000_000_000
-
 // patience returns for each rank of the policy how long its functions may be
-// passed by after their arrival: stretch times their demand, and no less than
-// the patience of any better rank, so that of functions that come together the
-// better rank always goes first. It returns nil where ranks are to be strict:
-// with a stretch of 0, and if some row has no demand.
+// passed by after their arrival; see [patience.ByRank]. It returns nil where
+// ranks are to be strict: with a stretch of 0, and if some row has no demand.
 func (t *Table) patience(stretch int) map[uint32]uint64 {
 	if stretch == 0 {
 		return nil
@@ -123,13 +113,7 @@ func (t *Table) patience(stretch int) map[uint32]uint64 {
 			demandNs[step.Rank] = max(demandNs[step.Rank], step.DemandNs)
 		}
 	}
-	var longest uint64
-	patienceNs := make(map[uint32]uint64, len(demandNs))
-	for _, rank := range slices.Sorted(maps.Keys(demandNs)) {
-		longest = max(longest, min(demandNs[rank], maxPatienceNs/uint64(stretch))*uint64(stretch))
-		patienceNs[rank] = longest
-	}
-	return patienceNs
+	return patience.ByRank(demandNs, stretch)
 }
 
 // parseKey returns the hash of a key, or what is wrong with it.

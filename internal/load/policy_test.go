@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"alps/internal/patience"
 	"alps/internal/stream"
 )
 
@@ -140,7 +141,7 @@ func TestCheckMostKeys(t *testing.T) {
 }
 
 func TestPatience(t *testing.T) {
-	const hour = maxPatienceNs
+	const hour = patience.MaxNs
 	for _, c := range []struct {
 		name, rows string
 		stretch    int

@@ -42,7 +42,8 @@ type Options struct {
 	// Stretch is how many times its demand a function may be passed by, from
 	// its arrival on, by functions of better ranks that came later, and also
 	// how patient one has to be that has used more than its class does. 0
-	// makes ranks strict, as does a policy without demands. Up to [MaxStretch].
+	// makes ranks strict, as does a policy without demands. Up to
+	// [patience.MaxStretch].
 	Stretch int
 	// FairSlice is the slice of a task without a guaranteed one; 0: the
 	// scheduler's default (see bpf/sched.bpf.c).
