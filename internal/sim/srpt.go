@@ -19,7 +19,8 @@ const DefaultMinSliceNs = 6_000_000
 //     are given out, turns are ended. So a job that arrives as another one
 //     leaves competes for the CPU with all that wait, and no turn lasts 0 ns.
 //   - A job that needs no CPU time gets no turn and keeps no one waiting.
-//   - Time asleep and switch costs are no processing time.
+//   - Time asleep and switch costs are no processing time. Where switches cost
+//     something, a turn lasts at least 1 ns, so that none is for nothing.
 //
 // A turn that nobody ended is one turn, whatever happened meanwhile.
 //
@@ -54,6 +55,9 @@ func (p SRPT) check(jobs []Job, cfg Config) error {
 }
 
 func (p SRPT) discipline(e *engine) discipline {
+	if e.switchCostNs > 0 {
+		p.MinSliceNs = max(p.MinSliceNs, 1)
+	}
 	return &srpt{e: e, SRPT: p, doneNs: make([]int64, len(e.jobs))}
 }
 
@@ -68,7 +72,7 @@ type srpt struct {
 	// endable has the jobs that have run for the minimum slice: when done,
 	// mirrored. An entry outlives the turn that it was made for; it is stale
 	// when its key is no longer the job's doneNs. A job that runs again will be
-	// done later than before, so a stale one cannot come true.
+	// done later than before, or its new turn is not yet endable.
 	endable heap
 	doneNs  []int64 // by place; 0 if it does not run
 }
@@ -120,7 +124,8 @@ func (s *srpt) preempt() int32 {
 	}
 	for len(s.endable) > 0 {
 		most := s.endable[0].mirrored()
-		if s.doneNs[most.place] != most.key {
+		cpu := s.e.states[most.place].cpu
+		if s.doneNs[most.place] != most.key || s.e.cpus[cpu].sinceNs > s.e.nowNs-s.MinSliceNs {
 			s.endable.pop()
 			continue
 		}
@@ -128,7 +133,7 @@ func (s *srpt) preempt() int32 {
 			return none
 		}
 		s.endable.pop()
-		return s.e.states[most.place].cpu
+		return cpu
 	}
 	return none
 }

@@ -9,79 +9,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-// tickSRPT is SRPT done the obvious way: one tick of time after the other, all
-// rules read off a plain list of jobs. The engine must agree with it.
-func tickSRPT(jobs []Job, cfg srptConfig) []Turn {
-	type state struct {
-		remaining, turnStart int64
-		running              bool
-	}
-	states := make([]state, len(jobs))
-	turns := make([][]Turn, len(jobs))
-	var left int64
-	for i, j := range jobs {
-		states[i].remaining = j.CPUNs
-		left += j.CPUNs
-	}
-	// before tells whether a is served before b: remaining, arrival, row.
-	before := func(a, b int) bool {
-		if states[a].remaining != states[b].remaining {
-			return states[a].remaining < states[b].remaining
-		}
-		if jobs[a].ArrivalNs != jobs[b].ArrivalNs {
-			return jobs[a].ArrivalNs < jobs[b].ArrivalNs
-		}
-		return a < b
-	}
-	for now := int64(0); left > 0; now++ {
-		for {
-			running, best, worst := 0, -1, -1
-			for i, s := range states {
-				switch {
-				case s.running:
-					running++
-					if now-s.turnStart >= cfg.MinSliceNs && (worst < 0 || before(worst, i)) {
-						worst = i
-					}
-				case s.remaining > 0 && jobs[i].ArrivalNs <= now:
-					if best < 0 || before(i, best) {
-						best = i
-					}
-				}
-			}
-			if best < 0 {
-				break
-			}
-			if running == cfg.CPUs {
-				if worst < 0 || states[best].remaining >= states[worst].remaining {
-					break
-				}
-				states[worst].running = false
-				turns[worst] = append(turns[worst], Turn{worst, states[worst].turnStart, now - states[worst].turnStart})
-			}
-			states[best].running = true
-			states[best].turnStart = now
-		}
-		for i := range states {
-			s := &states[i]
-			if !s.running {
-				continue
-			}
-			s.remaining--
-			left--
-			if s.remaining == 0 {
-				s.running = false
-				turns[i] = append(turns[i], Turn{i, s.turnStart, now + 1 - s.turnStart})
-			}
-		}
-	}
-	all := []Turn{}
-	for _, t := range turns {
-		all = append(all, t...)
-	}
-	return all
-}
-
 // simple makes jobs of arrivals and CPU times.
 func simple(times [][2]int64) []Job {
 	jobs := make([]Job, len(times))
@@ -241,50 +168,6 @@ func TestSRPTRefuses(t *testing.T) {
 	}
 }
 
-// TestSRPTAgreesOnAllSmallWorkloads tries every workload of up to four jobs
-// that arrive at 0 to 3 and need 0 to 4.
-func TestSRPTAgreesOnAllSmallWorkloads(t *testing.T) {
-	const arrivals, demands = 4, 5
-	most := 4
-	if testing.Short() {
-		most = 3
-	}
-	for n := range most + 1 {
-		jobs := make([]Job, n)
-		workloads := 1
-		for range n {
-			workloads *= arrivals * demands
-		}
-		for w := range workloads {
-			for i, rest := 0, w; i < n; i++ {
-				jobs[i] = Job{ArrivalNs: int64(rest % arrivals), CPUNs: int64(rest / arrivals % demands)}
-				rest /= arrivals * demands
-			}
-			for cpus := 1; cpus <= 2; cpus++ {
-				for minSlice := range int64(3) {
-					cfg := srptConfig{cpus, minSlice}
-					want, got := tickSRPT(jobs, cfg), mustSRPT(t, jobs, cfg)
-					if !equal(want, got) {
-						t.Fatalf("jobs %v, %+v (-tick by tick +engine):\n%s", jobs, cfg, cmp.Diff(want, got))
-					}
-				}
-			}
-		}
-	}
-}
-
-func equal(a, b []Turn) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
-}
-
 // drawWorkload draws up to 25 jobs that crowd up to 4 CPUs, with a minimum
 // slice from none to longer than most jobs.
 func drawWorkload(t *rapid.T) ([]Job, srptConfig) {
@@ -295,37 +178,4 @@ func drawWorkload(t *rapid.T) ([]Job, srptConfig) {
 		CPUs:       rapid.IntRange(1, 4).Draw(t, "cpus"),
 		MinSliceNs: rapid.Int64Range(0, 12).Draw(t, "minSlice"),
 	}
-}
-
-func TestSRPTAgreesOnDrawnWorkloads(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		jobs, cfg := drawWorkload(t)
-		want := tickSRPT(jobs, cfg)
-		got, err := runSRPT(jobs, cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("(-tick by tick +engine):\n%s", diff)
-		}
-	})
-}
-
-func FuzzSRPT(f *testing.F) {
-	f.Add([]byte{0, 10, 2, 3}, 1, int64(6))
-	f.Add([]byte{0, 6, 0, 10, 2, 1}, 2, int64(0))
-	f.Fuzz(func(t *testing.T, data []byte, cpus int, minSlice int64) {
-		if cpus < 1 || cpus > 8 || minSlice < 0 || len(data) > 200 {
-			t.Skip()
-		}
-		var jobs []Job
-		for ; len(data) >= 2; data = data[2:] {
-			jobs = append(jobs, Job{ArrivalNs: int64(data[0]), CPUNs: int64(data[1])})
-		}
-		cfg := srptConfig{cpus, minSlice}
-		want, got := tickSRPT(jobs, cfg), mustSRPT(t, jobs, cfg)
-		if !equal(want, got) {
-			t.Fatalf("jobs %v, %+v (-tick by tick +engine):\n%s", jobs, cfg, cmp.Diff(want, got))
-		}
-	})
 }
