@@ -72,3 +72,15 @@ func (f GenerateFlags) Synthetic() (Synthetic, error) {
 	}
 	return s, nil
 }
+
+// WindowFlags are the flags that make [WindowOptions], save for the CPUs,
+// which [LoadFlags] have as well.
+type WindowFlags struct {
+	Window    time.Duration `help:"Length of a window." default:"60s"`
+	KeyPrefix string        `help:"What goes before the class in the keys, such as cgroup:/fn/; none leaves them empty."`
+}
+
+// Options returns what the flags say. They are checked by [Windows].
+func (f WindowFlags) Options(cpus int) WindowOptions {
+	return WindowOptions{Length: f.Window, CPUs: cpus, KeyPrefix: f.KeyPrefix}
+}

@@ -1,6 +1,7 @@
-// Command alps-workload makes traces for the workload runner, builds the runner
-// and reads what it printed. It is a helper of this project's tests and demo,
-// not one of its tools; the package it is around is alps/internal/workload.
+// Command alps-workload makes traces for the workload runner, and invocations of
+// them for alps-sim; it builds the runner and reads what it printed. It is a
+// helper of this project's tests and demo, not one of its tools; the package it
+// is around is alps/internal/workload.
 package main
 
 import (
@@ -15,7 +16,7 @@ import (
 	"alps/internal/workload"
 )
 
-const description = "Make traces for the workload runner, build the runner, and read what it printed."
+const description = "Make traces for the workload runner or for alps-sim, build the runner, and read what it printed."
 
 func main() {
 	var flags commands
@@ -25,6 +26,7 @@ func main() {
 type commands struct {
 	Generate    generateFlags    `cmd:"" help:"Make a synthetic trace from published figures."`
 	Trace       traceFlags       `cmd:"" help:"Make a trace of a published one."`
+	Windows     windowsFlags     `cmd:"" help:"Make the invocations stream of a trace, as on a machine where nobody waits."`
 	Deployments deploymentsFlags `cmd:"" help:"Print what each port of a published trace serves."`
 	Build       buildFlags       `cmd:"" help:"Compile the runner and print its path."`
 	Summary     resultFlag       `cmd:"" help:"Print the figures of the runner's results, by class and in all."`
@@ -38,6 +40,8 @@ func (c *commands) run(ctx context.Context, io cli.IO) error {
 		return c.Generate.run(io)
 	case "trace":
 		return c.Trace.run(io)
+	case "windows":
+		return c.Windows.run(io)
 	case "deployments":
 		return c.Deployments.run(io)
 	case "build":
@@ -124,6 +128,25 @@ func parseSample(text string) (int, error) {
 		return 0, cli.Usagef("--sample: %q is not 1/N", text)
 	}
 	return n, nil
+}
+
+type windowsFlags struct {
+	CPUs                 int `name:"cpus" help:"CPUs that the functions share." default:"1"`
+	workload.WindowFlags `embed:""`
+	File                 string `arg:"" optional:"" help:"Trace, as generate and trace make it; - is stdin."`
+}
+
+func (f *windowsFlags) run(io cli.IO) error {
+	in, name, err := cli.Input(io, f.File)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	trace, err := workload.ReadTrace(in, name)
+	if err != nil {
+		return err
+	}
+	return workload.WriteWindows(stream.NewWriter[stream.Invocation](io.Stdout), trace, f.Options(f.CPUs))
 }
 
 type deploymentsFlags struct {
