@@ -47,8 +47,21 @@ type Synthetic struct {
 	Weights []float64
 	// GapCV is the coefficient of variation of the gaps between arrivals.
 	GapCV float64
-	Load  Load
-	// Seed makes another workload of the same kind.
+	// SleepShare, from 0 to 1, is the share of the classes that do I/O: at
+	// least one class if over 0. They lie evenly over the range of demands;
+	// the seed says which they are.
+	SleepShare float64
+	// Sleeps is how often each invocation of such a class sleeps, always for
+	// the same time.
+	Sleeps int
+	// SleepPct is how long it sleeps in all, in % of its class's mean CPU
+	// demand: 100 makes I/O take as long as computing. It varies about that
+	// by Load.Sigma, whatever the invocation's CPU demand is. Sleeping is no
+	// part of the utilisation.
+	SleepPct float64
+	Load     Load
+	// Seed makes another workload of the same kind. With the same seed,
+	// workloads with and without sleeps have the same arrivals and demands.
 	Seed uint64
 }
 
@@ -63,12 +76,17 @@ var DefaultSynthetic = Synthetic{
 	Invocations: 400,
 	Zipf:        1,
 	GapCV:       PoissonCV,
+	Sleeps:      1,
+	SleepPct:    100,
 	Load:        DefaultLoad,
 	Seed:        1,
 }
 
 // maxInvocations is the runner's MAX_INVOCATIONS.
 const maxInvocations = 10_000_000
+
+// maxSleeps is the runner's MAX_SLEEPS.
+const maxSleeps = 1_000_000
 
 // maxClasses is the runner's MAX_CLASSES.
 const maxClasses = 4096
@@ -88,6 +106,9 @@ func (s Synthetic) check() error {
 	case len(s.Weights) > 0 && len(s.Weights) != s.Classes:
 		return fmt.Errorf("%d weights do not fit %d classes", len(s.Weights), s.Classes)
 	}
+	if err := s.checkSleeps(); err != nil {
+		return err
+	}
 	var sum float64
 	for _, w := range s.Weights {
 		if !(w >= 0) || math.IsInf(w, 0) {
@@ -101,6 +122,20 @@ func (s Synthetic) check() error {
 	return s.Load.check()
 }
 
+func (s Synthetic) checkSleeps() error {
+	switch {
+	case !(s.SleepShare >= 0 && s.SleepShare <= 1):
+		return fmt.Errorf("a share of %v of the classes that sleep is not from 0 to 1", s.SleepShare)
+	case s.SleepShare == 0:
+		return nil
+	case s.Sleeps < 1 || s.Sleeps > maxSleeps:
+		return fmt.Errorf("%d sleeps are not from 1 to %d", s.Sleeps, maxSleeps)
+	case !(s.SleepPct > 0 && s.SleepPct/100*float64(s.MaxDemand) <= float64(24*time.Hour)):
+		return fmt.Errorf("sleeping for %v%% of up to %v is not over 0 and up to 24h", s.SleepPct, s.MaxDemand)
+	}
+	return nil
+}
+
 // Generate makes a workload. The same values give the same workload.
 //
 // Classes are called c01, c02, … by mean demand, the shortest first.
@@ -110,11 +145,19 @@ func Generate(s Synthetic) (Trace, error) {
 	}
 	rng := newRand(s.Seed)
 	means := s.meansNs(rng)
+	sleepRng := newSleepRand(s.Seed)
+	sleeping := s.sleepingClasses(sleepRng)
 	trace := make(Trace, 0, s.Invocations)
 	for class, count := range apportion(s.Invocations, s.popularities()) {
 		name := fmt.Sprintf("c%0*d", max(2, len(fmt.Sprint(s.Classes))), class+1)
 		for range count {
-			trace = append(trace, Request{Class: name, CPUNs: s.Load.vary(rng, means[class])})
+			request := Request{Class: name, CPUNs: s.Load.vary(rng, means[class])}
+			if sleeping[class] {
+				sleptNs := s.Load.vary(sleepRng, means[class]*s.SleepPct/100)
+				request.Sleeps = int64(s.Sleeps)
+				request.SleepNs = max(1, (sleptNs+request.Sleeps/2)/request.Sleeps)
+			}
+			trace = append(trace, request)
 		}
 	}
 	rng.Shuffle(len(trace), func(i, j int) { trace[i], trace[j] = trace[j], trace[i] })
@@ -143,6 +186,21 @@ func (s Synthetic) meansNs(rng *rand.Rand) []float64 {
 		means[i] = min(max(seconds, s.MinDemand.Seconds()), s.MaxDemand.Seconds()) * float64(time.Second)
 	}
 	return means
+}
+
+// sleepingClasses tells which classes sleep: from the first on, which is
+// random, at equal distances.
+func (s Synthetic) sleepingClasses(rng *rand.Rand) []bool {
+	sleeping := make([]bool, s.Classes)
+	if s.SleepShare == 0 {
+		return sleeping
+	}
+	n := max(1, int(math.Round(s.SleepShare*float64(s.Classes))))
+	offset := rng.IntN(s.Classes)
+	for i := range n {
+		sleeping[(i*s.Classes+offset)/n] = true
+	}
+	return sleeping
 }
 
 func normalCDF(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }

@@ -99,7 +99,14 @@ func gamma(rng *rand.Rand, cv float64) float64 {
 	}
 }
 
-// newRand returns the source of all that is random in a workload.
+// newRand returns the source of all that is random in a workload but its
+// sleeps.
 func newRand(seed uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0x616c7073)) // "alps"
+}
+
+// newSleepRand returns that of the sleeps: one of their own, so that nothing
+// else of a workload depends on whether it sleeps.
+func newSleepRand(seed uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, 0x736c656570)) // "sleep"
 }

@@ -22,8 +22,8 @@ type Outcome struct {
 	// what fork, start-up and interrupts cost it; RusageCPUNs is the same
 	// from the kernel's accounts after its end, with the end in it.
 	DemandNs, CPUNs, RusageCPUNs int64
-	// BlockNs is how long it was to sleep.
-	BlockNs int64
+	// BlockNs is how long it was to sleep, in Sleeps pieces.
+	BlockNs, Sleeps int64
 	// Voluntary and Involuntary count its context switches.
 	Voluntary, Involuntary int64
 	PID                    int64
@@ -74,7 +74,14 @@ func readOutcome(table *table) (Outcome, error) {
 	if err := table.decode("class", &class); err != nil {
 		return Outcome{}, err
 	}
-	o := Outcome{Invocation: string(id), Class: string(class)}
+	// Results of runners that did not print the sleeps are still read.
+	var sleeps stream.Whole
+	if table.has("sleeps") {
+		if err := table.decode("sleeps", &sleeps); err != nil {
+			return Outcome{}, err
+		}
+	}
+	o := Outcome{Invocation: string(id), Class: string(class), Sleeps: int64(sleeps)}
 	// The counts are whole numbers of at least 0 as well.
 	err := table.decodeNanos(
 		nanosColumn{"arrival_ns", &o.ArrivalNs}, nanosColumn{"start_ns", &o.StartNs},
@@ -121,6 +128,7 @@ func Invocations(outcomes []Outcome, cpus int, keyPrefix string) ([]stream.Invoc
 			BlockNs:    stream.Nanos(o.BlockNs),
 			CPUs:       stream.Count(cpus),
 			UtilPct:    stream.Percent(min(100, util)),
+			Sleeps:     stream.Whole(o.Sleeps),
 		}
 		if keyPrefix != "" {
 			rows[i].Key = keyPrefix + o.Class

@@ -52,6 +52,17 @@ func TestReadOutcomes(t *testing.T) {
 	}
 }
 
+func TestReadOutcomesSleeps(t *testing.T) {
+	const header = "sleeps," + resultHeader
+	if got := outcomes(t, header+"3,2,long,50,60,250,100,4,5050,55,95,20,101,4,0,8\n"); got[0].Sleeps != 3 || got[0].BlockNs != 20 {
+		t.Errorf("%+v, want 3 sleeps of 20 ns in all", got[0])
+	}
+	_, err := ReadOutcomes(strings.NewReader(header+",2,long,50,60,250,100,4,5050,55,95,20,101,4,0,8\n"), "f")
+	if want := "f:2: sleeps: the cell is empty"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %q", err, want)
+	}
+}
+
 func TestSummarize(t *testing.T) {
 	// Turnarounds: long 100 and 200, short 70. Slowdowns: 100/80, 200/120, 70/5.
 	want := []Summary{
@@ -90,14 +101,16 @@ func TestPercentile(t *testing.T) {
 }
 
 func TestInvocations(t *testing.T) {
-	rows, err := Invocations(outcomes(t, resultText), 2, "cgroup:/fn/")
+	results := outcomes(t, resultText)
+	results[1].Sleeps = 3
+	rows, err := Invocations(results, 2, "cgroup:/fn/")
 	if err != nil {
 		t.Fatal(err)
 	}
 	// 185 ns used of 2 CPUs for 250 ns; waited: 200 - 100 - 20.
 	want := stream.Invocation{
 		Class: "long", Key: "cgroup:/fn/long", Invocation: "2", ArrivalNs: 50, CPUNs: 100,
-		EndNs: stream.OptNanos{Nanos: 250, Valid: true}, WaitNs: 80, BlockNs: 20, CPUs: 2, UtilPct: 37,
+		EndNs: stream.OptNanos{Nanos: 250, Valid: true}, WaitNs: 80, BlockNs: 20, CPUs: 2, UtilPct: 37, Sleeps: 3,
 	}
 	if diff := cmp.Diff(want, rows[1]); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

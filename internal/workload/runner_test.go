@@ -91,7 +91,7 @@ func checkOutcomes(t *testing.T, trace string, got []Outcome) {
 	pids := make(map[int64]bool)
 	for i, o := range got {
 		if o.Invocation != strconv.Itoa(i+1) || o.Class != want[i].Class || o.ArrivalNs != want[i].ArrivalNs ||
-			o.DemandNs != want[i].CPUNs || o.BlockNs != want[i].Sleeps*want[i].SleepNs {
+			o.DemandNs != want[i].CPUNs || o.BlockNs != want[i].Sleeps*want[i].SleepNs || o.Sleeps != want[i].Sleeps {
 			t.Errorf("outcome %+v is not of request %+v", o, want[i])
 		}
 		if o.ForkNs < o.ArrivalNs || o.StartNs < o.ForkNs || o.EndNs < o.StartNs {

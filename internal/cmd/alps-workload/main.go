@@ -1,6 +1,7 @@
-// Command alps-workload makes traces for the workload runner, builds the runner
-// and reads what it printed. It is a helper of this project's tests and demo,
-// not one of its tools; the package it is around is alps/internal/workload.
+// Command alps-workload makes traces for the workload runner, and invocations of
+// them for alps-sim; it builds the runner and reads what it printed. It is a
+// helper of this project's tests and demo, not one of its tools; the package it
+// is around is alps/internal/workload.
 package main
 
 import (
@@ -9,14 +10,13 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"alps/internal/cli"
 	"alps/internal/stream"
 	"alps/internal/workload"
 )
 
-const description = "Make traces for the workload runner, build the runner, and read what it printed."
+const description = "Make traces for the workload runner or for alps-sim, build the runner, and read what it printed."
 
 func main() {
 	var flags commands
@@ -26,6 +26,7 @@ func main() {
 type commands struct {
 	Generate    generateFlags    `cmd:"" help:"Make a synthetic trace from published figures."`
 	Trace       traceFlags       `cmd:"" help:"Make a trace of a published one."`
+	Windows     windowsFlags     `cmd:"" help:"Make the invocations stream of a trace, as on a machine where nobody waits."`
 	Deployments deploymentsFlags `cmd:"" help:"Print what each port of a published trace serves."`
 	Build       buildFlags       `cmd:"" help:"Compile the runner and print its path."`
 	Summary     resultFlag       `cmd:"" help:"Print the figures of the runner's results, by class and in all."`
@@ -39,6 +40,8 @@ func (c *commands) run(ctx context.Context, io cli.IO) error {
 		return c.Generate.run(io)
 	case "trace":
 		return c.Trace.run(io)
+	case "windows":
+		return c.Windows.run(io)
 	case "deployments":
 		return c.Deployments.run(io)
 	case "build":
@@ -51,41 +54,14 @@ func (c *commands) run(ctx context.Context, io cli.IO) error {
 	return cli.Usagef("unknown command %q", io.Command)
 }
 
-type loadFlags struct {
-	Utilisation float64 `help:"CPU demand, in % of what the CPUs have; the gaps are scaled to it." default:"90" placeholder:"PCT"`
-	CPUs        int     `name:"cpus" help:"CPUs that the workload has." default:"1"`
-	Sigma       float64 `help:"Coefficient of variation of the demands of one class." default:"0.15"`
-	Seed        uint64  `help:"Another seed makes another workload of the same kind." default:"1"`
-}
-
-func (f loadFlags) load() workload.Load {
-	return workload.Load{UtilisationPct: f.Utilisation, CPUs: f.CPUs, Sigma: f.Sigma}
-}
-
 type generateFlags struct {
-	Classes     int           `help:"How many classes." default:"12"`
-	Invocations int           `help:"How many invocations in all." default:"400"`
-	MinDemand   time.Duration `help:"Lower bound of the classes' mean CPU demands." default:"5ms"`
-	MaxDemand   time.Duration `help:"Upper bound of the classes' mean CPU demands." default:"2s"`
-	Zipf        float64       `help:"The k-th shortest class is invoked in proportion to k^-ZIPF." default:"1"`
-	Weights     []float64     `help:"Popularities instead of --zipf, the shortest class first."`
-	Arrivals    string        `help:"Gaps between arrivals: steady (CV 0.23), poisson (1) or bursty (2.33)." enum:"steady,poisson,bursty" default:"poisson"`
-	CV          *float64      `name:"cv" help:"Coefficient of variation of the gaps, instead of that of --arrivals."`
-	loadFlags   `embed:""`
+	workload.GenerateFlags `embed:""`
 }
 
 func (f *generateFlags) run(io cli.IO) error {
-	synthetic := workload.Synthetic{
-		Classes: f.Classes, Invocations: f.Invocations,
-		MinDemand: f.MinDemand, MaxDemand: f.MaxDemand,
-		Zipf: f.Zipf, Weights: f.Weights,
-		GapCV: map[string]float64{
-			"steady": workload.SteadyCV, "poisson": workload.PoissonCV, "bursty": workload.BurstyCV,
-		}[f.Arrivals],
-		Load: f.load(), Seed: f.Seed,
-	}
-	if f.CV != nil {
-		synthetic.GapCV = *f.CV
+	synthetic, err := f.Synthetic()
+	if err != nil {
+		return cli.Usagef("%v", err)
 	}
 	trace, err := workload.Generate(synthetic)
 	if err != nil {
@@ -109,12 +85,12 @@ func (f *publishedFlags) read(io cli.IO) ([]workload.Published, error) {
 }
 
 type traceFlags struct {
-	publishedFlags `embed:""`
-	Demands        string `help:"CSV of the CPU demands: function,argument,cpu_ms." required:"" placeholder:"FILE"`
-	ClassBy        string `help:"What makes a class: function and argument, or port." enum:"argument,port" default:"argument"`
-	Sample         string `help:"Take a random part of the requests, such as 1/24." default:"1/1"`
-	Limit          int    `help:"Take so many requests of the sample, the first; 0 takes all." default:"0"`
-	loadFlags      `embed:""`
+	publishedFlags     `embed:""`
+	Demands            string `help:"CSV of the CPU demands: function,argument,cpu_ms." required:"" placeholder:"FILE"`
+	ClassBy            string `help:"What makes a class: function and argument, or port." enum:"argument,port" default:"argument"`
+	Sample             string `help:"Take a random part of the requests, such as 1/24." default:"1/1"`
+	Limit              int    `help:"Take so many requests of the sample, the first; 0 takes all." default:"0"`
+	workload.LoadFlags `embed:""`
 }
 
 func (f *traceFlags) run(io cli.IO) error {
@@ -137,7 +113,7 @@ func (f *traceFlags) run(io cli.IO) error {
 	}
 	trace, err := workload.FromPublished(requests, workload.Replay{
 		Demands: demands, ClassBy: workload.ClassBy(f.ClassBy), SampleOf: sampleOf, Limit: f.Limit,
-		Load: f.load(), Seed: f.Seed,
+		Load: f.Load(), Seed: f.Seed,
 	})
 	if err != nil {
 		return err
@@ -152,6 +128,25 @@ func parseSample(text string) (int, error) {
 		return 0, cli.Usagef("--sample: %q is not 1/N", text)
 	}
 	return n, nil
+}
+
+type windowsFlags struct {
+	CPUs                 int `name:"cpus" help:"CPUs that the functions share." default:"1"`
+	workload.WindowFlags `embed:""`
+	File                 string `arg:"" optional:"" help:"Trace, as generate and trace make it; - is stdin."`
+}
+
+func (f *windowsFlags) run(io cli.IO) error {
+	in, name, err := cli.Input(io, f.File)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	trace, err := workload.ReadTrace(in, name)
+	if err != nil {
+		return err
+	}
+	return workload.WriteWindows(stream.NewWriter[stream.Invocation](io.Stdout), trace, f.Options(f.CPUs))
 }
 
 type deploymentsFlags struct {

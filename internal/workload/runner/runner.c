@@ -230,17 +230,18 @@ static void be_daemon(sigset_t *signals)
 static void print_results(uint64_t start_ns)
 {
 	puts("invocation,class,arrival_ns,start_ns,end_ns,cpu_ns,switches,"
-	     "clock_ns,fork_ns,demand_ns,block_ns,rusage_cpu_ns,voluntary,involuntary,pid");
+	     "clock_ns,fork_ns,demand_ns,block_ns,rusage_cpu_ns,voluntary,involuntary,pid,sleeps");
 	for (uint32_t i = 0; i < n_invocations; i++) {
 		const struct invocation *inv = &invocations[i];
 
 		printf("%" PRIu32 ",%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
-		       ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%d\n",
+		       ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%d,%" PRIu32
+		       "\n",
 		       i + 1, classes[inv->class].name, inv->arrival_ns, inv->start_ns - start_ns,
 		       inv->end_ns - start_ns, inv->cpu_ns, inv->voluntary + inv->involuntary,
 		       start_ns + inv->arrival_ns, inv->fork_ns - start_ns, inv->demand_ns,
 		       inv->sleep_ns * inv->sleeps, inv->rusage_cpu_ns, inv->voluntary, inv->involuntary,
-		       inv->pid);
+		       inv->pid, inv->sleeps);
 	}
 	if (fflush(stdout) || ferror(stdout))
 		die("writing the results: %s", strerror(errno));
