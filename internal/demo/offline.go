@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 
+	"alps/internal/chart"
 	"alps/internal/stream"
 )
 
@@ -170,7 +171,12 @@ func (r *Recording) Write(w io.Writer) error {
 
 // Plot implements [Result].
 func (r *Recording) Plot(path string) error {
-	return plotCurves(path, fmt.Sprintf("Turnaround of %d recorded invocations on %s", r.All().N, cpus(r.CPUs)),
-		curve{"as measured", r.MeasuredNs, styleBefore},
-		curve{"SRPT, the ideal", r.SRPTNs, styleIdeal})
+	return chart.Distributions{
+		Title: fmt.Sprintf("Turnaround of %d recorded invocations on %s", r.All().N, cpus(r.CPUs)),
+		X:     chart.Axis{Label: "turnaround", Unit: chart.Ns},
+		Curves: []chart.Curve{
+			chart.NewCurve("as measured", r.MeasuredNs),
+			chart.NewCurve("SRPT, the ideal", r.SRPTNs),
+		},
+	}.Save(path)
 }

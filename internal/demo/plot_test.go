@@ -4,56 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
-
-	"gonum.org/v1/plot/plotter"
 )
-
-func TestDistribution(t *testing.T) {
-	got := distribution([]int64{3000, 1, 2000, 2000})
-	want := plotter.XYs{
-		{X: 1000, Y: 0}, {X: 1000, Y: 0.25}, // the log scale begins at 1 us
-		{X: 2000, Y: 0.25}, {X: 2000, Y: 0.5}, {X: 2000, Y: 0.5}, {X: 2000, Y: 0.75},
-		{X: 3000, Y: 0.75}, {X: 3000, Y: 1},
-	}
-	if len(got) != len(want) {
-		t.Fatalf("%v, want %v", got, want)
-	}
-	for i := range want {
-		if got[i] != want[i] {
-			t.Errorf("point %d is %v, want %v", i, got[i], want[i])
-		}
-	}
-}
-
-func TestTimeTicks(t *testing.T) {
-	var labels []string
-	var minor int
-	for _, tick := range (timeTicks{}).Ticks(6e6, 20e9) {
-		if tick.Value < 6e6 || tick.Value > 20e9 {
-			t.Errorf("a tick at %v is outside", tick.Value)
-		}
-		if tick.IsMinor() {
-			minor++
-		} else {
-			labels = append(labels, tick.Label)
-		}
-	}
-	if got, want := strings.Join(labels, ","), "10 ms,100 ms,1 s,10 s"; got != want || minor != 4+3*8+1 {
-		t.Errorf("labels %s and %d ticks between, want %s and 29", got, minor, want)
-	}
-}
-
-func TestHumanNs(t *testing.T) {
-	for ns, want := range map[float64]string{
-		1e3: "1 us", 999_600: "1 ms", 1e6: "1 ms", 66.54e6: "66.5 ms", 999.4e6: "999 ms", 999.7e6: "1 s", 1.2684e9: "1.27 s", 100e9: "100 s", 1e12: "1000 s",
-	} {
-		if got := humanNs(ns); got != want {
-			t.Errorf("humanNs(%v) = %s, want %s", ns, got, want)
-		}
-	}
-}
 
 func TestPlot(t *testing.T) {
 	dir := t.TempDir()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"alps/internal/chart"
 	"alps/internal/workload"
 )
 
@@ -101,8 +102,13 @@ func (t *Table) Write(w io.Writer) error {
 
 // Plot implements [Result].
 func (t *Table) Plot(path string) error {
-	return plotCurves(path, fmt.Sprintf("Turnaround of the same %d invocations on %s", t.All().Kernel.N, cpus(t.CPUs)),
-		curve{t.Kernel, t.KernelNs, styleBefore},
-		curve{"ALPS", t.ALPSNs, styleALPS},
-		curve{"SRPT, the ideal", t.SRPTNs, styleIdeal})
+	return chart.Distributions{
+		Title: fmt.Sprintf("Turnaround of the same %d invocations on %s", t.All().Kernel.N, cpus(t.CPUs)),
+		X:     chart.Axis{Label: "turnaround", Unit: chart.Ns},
+		Curves: []chart.Curve{
+			chart.NewCurve(t.Kernel, t.KernelNs),
+			chart.NewCurve("ALPS", t.ALPSNs),
+			chart.NewCurve("SRPT, the ideal", t.SRPTNs),
+		},
+	}.Save(path)
 }
