@@ -200,3 +200,16 @@ func TestNewKeepsTheSamples(t *testing.T) {
 		t.Error(samplesNs)
 	}
 }
+
+func TestSpread(t *testing.T) {
+	got := Spread([]int64{0, 1, 80, math.MaxInt64})
+	want := []int64{
+		0, 0, 0, 0, 0,
+		1, 1, 1, 1, 2,
+		60, 70, 80, 100, 160,
+		math.MaxInt64 - math.MaxInt64/4, math.MaxInt64 - math.MaxInt64/8, math.MaxInt64, math.MaxInt64, math.MaxInt64,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %d\nwant %d", got, want)
+	}
+}
