@@ -1,0 +1,19 @@
+package gittins
+
+import "math"
+
+// Spread returns samples that allow for what a few samples do not show: five for
+// each, of which it is the middle one: 3/4, 7/8, 1, 5/4 and 2 times it, rounded
+// towards it, and at most [math.MaxInt64]. The package comment says what that is
+// good for. Samples of 0 stay 0.
+func Spread(samplesNs []int64) []int64 {
+	spread := make([]int64, 0, 5*len(samplesNs))
+	for _, ns := range samplesNs {
+		more, twice := int64(math.MaxInt64), int64(math.MaxInt64)
+		if ns <= math.MaxInt64/2 {
+			more, twice = ns+ns/4, 2*ns
+		}
+		spread = append(spread, ns-ns/4, ns-ns/8, ns, more, twice)
+	}
+	return spread
+}
