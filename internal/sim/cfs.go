@@ -116,9 +116,12 @@ func (c *cfs) sliceOf(jobs int) int64 {
 	return max(c.LatencyNs/max((int64(jobs)+a-1)/a, 1), c.MinGranularityNs)
 }
 
-// ready is place_entity.
+// ready is place_entity. update_curr comes before it, which does nothing where
+// nobody runs.
 func (c *cfs) ready(job int32, why reason) {
-	c.advanceLeast()
+	if c.running > 0 {
+		c.advanceLeast()
+	}
 	switch why {
 	case arrived:
 		c.virtual[job] = c.least.plus(c.sliceOf(c.waiting.n + c.running + 1))
@@ -170,6 +173,9 @@ func (c *cfs) stopped(cpu, job int32, _ int64) {
 	c.advanceLeast()
 	c.ahead.remove(job)
 	c.end(cpu, job)
+	if c.e.states[job].burstNs == 0 { // dequeue_entity
+		c.advanceLeast()
+	}
 }
 
 // expired is a tick: check_preempt_tick, and then pick_next_entity.
