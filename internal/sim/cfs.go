@@ -71,9 +71,10 @@ func (p CFS) check(jobs []Job, cfg Config) error {
 func (p CFS) discipline(e *engine) discipline { return newCFS(e, p) }
 
 // cfs is the state of [CFS]. Another discipline may embed one for what it leaves
-// to the kernel: it then passes on what the engine tells of those jobs, and
-// asks as the engine does. To take in a job that it ran by other rules before,
-// it calls join instead of ready. A job that waits may be taken out with leave.
+// to the kernel: it passes on what the engine tells and asks of those jobs, and
+// keeps the others to itself. A job that it ran by rules of its own before comes
+// in by join instead of ready. waiting.n is how many wait here, virtual[job] the
+// virtual time of a job that does.
 type cfs struct {
 	CFS
 	fair
@@ -138,12 +139,6 @@ func (c *cfs) join(job int32) {
 	c.virtual[job] = c.least
 	c.queue(job, yielded, c.virtual[job])
 }
-
-// leave takes a job that waits out of the queue.
-func (c *cfs) leave(job int32) { c.waiting.remove(job) }
-
-// len is how many wait.
-func (c *cfs) len() int { return c.waiting.n }
 
 // peek is next, but leaves the job in the queue.
 func (c *cfs) peek() int32 {

@@ -5,147 +5,15 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 
-	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
-
-const ms = 1_000_000
-
-// msJobs makes jobs of arrivals and CPU times in ms.
-func msJobs(times ...[2]int64) []Job {
-	jobs := simple(times)
-	for i := range jobs {
-		jobs[i].ArrivalNs *= ms
-		jobs[i].CPUNs *= ms
-	}
-	return jobs
-}
-
-func TestFairByHand(t *testing.T) {
-	sleeper := []Job{{CPUNs: 2 * ms, BlockNs: 10 * ms, Sleeps: 1}, {CPUNs: 40 * ms}}
-	tests := []struct {
-		name   string
-		policy Policy
-		jobs   []Job
-		want   []Turn // in ms
-	}{
-		{
-			// The first is placed at 6, a slice of one, the second at 3.
-			"CFS: two that arrive together", CFS{}, msJobs([2]int64{0, 10}, [2]int64{0, 10}),
-			[]Turn{{0, 4, 4}, {0, 12, 4}, {0, 18, 2}, {1, 0, 4}, {1, 8, 4}, {1, 16, 2}},
-		},
-		{
-			// At 1 the first is at 7, the second is placed at 10, and the
-			// first goes on with a whole slice of 3: at the tick of 4 it is
-			// not over it.
-			"CFS: an arrival has to wait for a slice", CFS{}, msJobs([2]int64{0, 20}, [2]int64{1, 10}),
-			[]Turn{{0, 0, 8}, {0, 12, 4}, {0, 20, 4}, {0, 26, 4}, {1, 8, 4}, {1, 16, 4}, {1, 24, 2}},
-		},
-		{
-			// It wakes at 15, is placed 3 before the other one, and that is
-			// over 1.
-			"CFS: a sleeper ends a turn", CFS{}, sleeper,
-			[]Turn{{0, 4, 1}, {0, 15, 1}, {1, 0, 4}, {1, 5, 10}, {1, 16, 26}},
-		},
-		{
-			"CFS: a wakeup granularity over half the latency", CFS{WakeupGranularityNs: 4 * ms}, sleeper,
-			[]Turn{{0, 4, 1}, {0, 16, 1}, {1, 0, 4}, {1, 5, 11}, {1, 17, 25}},
-		},
-		{
-			// At 8 both are at 4, with deadlines at 4.7: the one that waits is
-			// first.
-			"EEVDF: two that arrive together", EEVDF{}, msJobs([2]int64{0, 10}, [2]int64{0, 10}),
-			[]Turn{{0, 0, 4}, {0, 8, 4}, {0, 16, 2}, {1, 4, 4}, {1, 12, 4}, {1, 18, 2}},
-		},
-		{
-			// At 1 the deadline of the first is 1.7, that of the second 1.35.
-			"EEVDF: an arrival has half a slice", EEVDF{}, msJobs([2]int64{0, 20}, [2]int64{1, 10}),
-			[]Turn{{0, 0, 1}, {0, 4, 4}, {0, 12, 4}, {0, 19, 11}, {1, 1, 3}, {1, 8, 4}, {1, 16, 3}},
-		},
-		{
-			// It falls asleep at 1 with the mean at 0.5, half a ms over it, so
-			// it stays in the queue. At the tick of 4, it is at 1, the other
-			// one at 3 and the mean at 2: it is let go. At 11 it is placed at
-			// the mean, 10, and its deadline, 10.7, ties with the other's.
-			"EEVDF: a sleeper behind the mean", EEVDF{}, sleeper,
-			[]Turn{{0, 0, 1}, {0, 11, 1}, {1, 1, 10}, {1, 12, 30}},
-		},
-		{
-			"two CPUs, two jobs", EEVDF{}, msJobs([2]int64{0, 10}, [2]int64{1, 10}),
-			[]Turn{{0, 0, 10}, {1, 1, 10}},
-		},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			for i := range test.want {
-				test.want[i].StartNs *= ms
-				test.want[i].SliceNs *= ms
-			}
-			cpus := 1
-			if strings.HasPrefix(test.name, "two CPUs") {
-				cpus = 2
-			}
-			if diff := gocmp.Diff(test.want, mustSimulate(t, test.jobs, cpus, test.policy).Turns); diff != "" {
-				t.Errorf("turns (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func mustSimulate(t testing.TB, jobs []Job, cpus int, p Policy) *Result {
-	t.Helper()
-	result, err := Simulate(jobs, Config{CPUs: cpus, KeepTurns: true}, p)
-	if err != nil {
-		t.Fatalf("%T: %v", p, err)
-	}
-	return result
-}
-
-func TestFairRefuses(t *testing.T) {
-	tests := []struct {
-		name   string
-		policy Policy
-		jobs   []Job
-		want   string
-	}{
-		{"negative latency", CFS{LatencyNs: -1}, nil, "a latency of -1 ns: from 100000 to 100000000 can be"},
-		{"short minimum granularity", CFS{MinGranularityNs: 1}, nil, "a minimum granularity of 1 ns"},
-		{"long wakeup granularity", CFS{WakeupGranularityNs: 1e9}, nil, "a wakeup granularity of 1000000000 ns"},
-		{"short tick", CFS{TickNs: 1}, nil, "a tick of 1 ns"},
-		{"short slice", EEVDF{BaseSliceNs: 99_999}, nil, "a base slice of 99999 ns"},
-		{"long tick", EEVDF{TickNs: 100_000_001}, nil, "a tick of 100000001 ns"},
-		{"absurd CPU time, CFS", CFS{}, []Job{{CPUNs: 1 << 60}}, "job 0: cpu_ns: 1152921504606846976 ns"},
-		{"absurd CPU time, EEVDF", EEVDF{}, []Job{{}, {CPUNs: 1 << 60}}, "job 1: cpu_ns: 1152921504606846976 ns"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			_, err := Simulate(test.jobs, Config{CPUs: 1}, test.policy)
-			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error is %v, want %q in it", err, test.want)
-			}
-		})
-	}
-}
-
-func TestFairDefaultsGrowWithCPUs(t *testing.T) {
-	for cpus, factor := range map[int]int64{1: 1, 2: 2, 3: 2, 4: 3, 7: 3, 8: 4, 64: 4} {
-		want := CFS{6 * ms * factor, 750_000 * factor, ms * factor, 4 * ms}
-		if got := (CFS{}).withDefaults(cpus); got != want {
-			t.Errorf("%d CPUs: %+v, want %+v", cpus, got, want)
-		}
-		if got := (EEVDF{}).withDefaults(cpus).BaseSliceNs; got != 700_000*factor {
-			t.Errorf("%d CPUs: a slice of %d, want %d", cpus, got, 700_000*factor)
-		}
-	}
-}
 
 // fairPolicies are tried with drawn workloads. The parameters are out of step
 // with the ticks and each other.
 var fairPolicies = []Policy{
-	CFS{}, EEVDF{}, checkedEEVDF{},
+	CFS{}, EEVDF{}, checkedEEVDF{}, headStart{},
 	CFS{LatencyNs: 10 * ms, MinGranularityNs: 150_000, WakeupGranularityNs: 100_000, TickNs: 700_000},
 	checkedEEVDF{EEVDF{BaseSliceNs: 3_100_000, TickNs: ms}},
 }
@@ -381,6 +249,71 @@ func (c *checked) next() int32 {
 		panic("EEVDF picks another job than the obvious way")
 	}
 	return got
+}
+
+// headStart runs arrivals first and in order, for 5 ms each, and leaves the rest
+// to CFS: an example of a discipline that embeds it.
+type headStart struct{}
+
+func (headStart) check(jobs []Job, cfg Config) error { return CFS{}.check(jobs, cfg) }
+
+func (headStart) discipline(e *engine) discipline {
+	return &headStarter{cfs: newCFS(e, CFS{}), ahead: make([]bool, len(e.cpus))}
+}
+
+type headStarter struct {
+	*cfs
+	arrivals queue
+	ahead    []bool // by CPU: it runs an arrival
+}
+
+func (h *headStarter) ready(job int32, why reason) {
+	switch {
+	case why == arrived:
+		h.arrivals.push(job)
+	case why == yielded && h.attained(job) <= 5*ms:
+		h.join(job)
+	default:
+		h.cfs.ready(job, why)
+	}
+}
+
+func (h *headStarter) attained(job int32) int64 { return h.e.attainedNs(job) }
+
+func (h *headStarter) next() int32 {
+	if job := h.arrivals.pop(); job != none {
+		return job
+	}
+	return h.cfs.next()
+}
+
+func (h *headStarter) started(cpu, job int32) int64 {
+	if h.ahead[cpu] = h.attained(job) == 0; h.ahead[cpu] {
+		return 5 * ms
+	}
+	return h.cfs.started(cpu, job)
+}
+
+func (h *headStarter) expired(cpu, job int32) (int64, bool) {
+	if h.ahead[cpu] {
+		return 0, false
+	}
+	return h.cfs.expired(cpu, job)
+}
+
+func (h *headStarter) stopped(cpu, job int32, ranNs int64) {
+	if !h.ahead[cpu] {
+		h.cfs.stopped(cpu, job, ranNs)
+	}
+}
+
+func (h *headStarter) preempt() int32 {
+	if !h.arrivals.empty() {
+		if cpu := slices.Index(h.ahead, false); cpu >= 0 {
+			return int32(cpu)
+		}
+	}
+	return h.cfs.preempt()
 }
 
 // BenchmarkFair simulates a million jobs at 95% load.
