@@ -41,6 +41,7 @@ test-vm: build ## run the tests on real kernels in QEMU
 	fi; \
 	set -ex; \
 	ALPS_VM=1 $(GO) test -count=1 -timeout 20m ./internal/vm ./internal/demo; \
+	ALPS_VM=1 $(GO) test -count=1 -timeout 20m -run TestPredictsKernels ./internal/sim; \
 	$(foreach kernel,$(COLLECT_KERNELS),$(call VM_TEST,$(kernel),./internal/collect);) \
 	$(foreach kernel,$(KERNELS),$(call VM_TEST,$(kernel),./internal/load ./cmd/alps-load);)
 

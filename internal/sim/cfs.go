@@ -71,9 +71,10 @@ func (p CFS) check(jobs []Job, cfg Config) error {
 func (p CFS) discipline(e *engine) discipline { return newCFS(e, p) }
 
 // cfs is the state of [CFS]. Another discipline may embed one for what it leaves
-// to the kernel: it then passes on what the engine tells of those jobs, and
-// asks as the engine does. To take in a job that it ran by other rules before,
-// it calls join instead of ready. A job that waits may be taken out with leave.
+// to the kernel: it passes on what the engine tells and asks of those jobs, and
+// keeps the others to itself. A job that it ran by rules of its own before comes
+// in by join instead of ready. waiting.n is how many wait here, virtual[job] the
+// virtual time of a job that does.
 type cfs struct {
 	CFS
 	fair
@@ -116,9 +117,12 @@ func (c *cfs) sliceOf(jobs int) int64 {
 	return max(c.LatencyNs/max((int64(jobs)+a-1)/a, 1), c.MinGranularityNs)
 }
 
-// ready is place_entity.
+// ready is place_entity. update_curr comes before it, which does nothing where
+// nobody runs.
 func (c *cfs) ready(job int32, why reason) {
-	c.advanceLeast()
+	if c.running > 0 {
+		c.advanceLeast()
+	}
 	switch why {
 	case arrived:
 		c.virtual[job] = c.least.plus(c.sliceOf(c.waiting.n + c.running + 1))
@@ -135,12 +139,6 @@ func (c *cfs) join(job int32) {
 	c.virtual[job] = c.least
 	c.queue(job, yielded, c.virtual[job])
 }
-
-// leave takes a job that waits out of the queue.
-func (c *cfs) leave(job int32) { c.waiting.remove(job) }
-
-// len is how many wait.
-func (c *cfs) len() int { return c.waiting.n }
 
 // peek is next, but leaves the job in the queue.
 func (c *cfs) peek() int32 {
@@ -170,6 +168,9 @@ func (c *cfs) stopped(cpu, job int32, _ int64) {
 	c.advanceLeast()
 	c.ahead.remove(job)
 	c.end(cpu, job)
+	if c.e.states[job].burstNs == 0 { // dequeue_entity
+		c.advanceLeast()
+	}
 }
 
 // expired is a tick: check_preempt_tick, and then pick_next_entity.

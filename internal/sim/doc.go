@@ -7,7 +7,8 @@
 // nothing of streams. [Turns] applies it to one window, [Run] to a stream.
 // All of them are deterministic: the same values in give the same values out.
 //
-// Later scheduling policies stand next to SRPT in a file each, with the type
-// [Policy]; checking the jobs, ordering them by arrival and grouping the turns
-// by job is common to all (sim.go).
+// The other scheduling policies stand next to SRPT in a file each, with the type
+// [Policy]: [FIFO], [RR], and the kernel's own, [CFS] and [EEVDF]. Checking the
+// jobs, ordering them by arrival and grouping the turns by job is common to all
+// (sim.go).
 package sim
