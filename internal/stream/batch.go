@@ -24,8 +24,8 @@ const (
 )
 
 // Batch is a part of a window: some of its rows, which stand together. It is
-// valid until the next call of the reader, but for the texts, which are
-// those of the row; see [Invocation] about keeping them.
+// valid until the next call of the reader. Rows may be copied out of it; see
+// [Row] about keeping their texts.
 type Batch[T Row] struct {
 	// ID is the window's number.
 	ID Integer
@@ -47,7 +47,7 @@ type batch[T Row] struct {
 	Batch[T]
 	cells [][]string // the header, then the rows; reused
 	limit int        // rows that fit
-	bytes int        // of the cells, roughly
+	bytes int        // of them
 	fault *fault     // what was wrong with the cells
 }
 
@@ -57,8 +57,8 @@ type fault struct {
 	err         error
 }
 
-func newBatch[T Row](name string, header []string) *batch[T] {
-	b := &batch[T]{limit: min(batchRows, batchCells/len(header))}
+func newBatch[T Row](name string, header []string, rows int) *batch[T] {
+	b := &batch[T]{limit: min(rows, batchCells/len(header))}
 	b.name = name
 	b.cells = append(make([][]string, 0, 1+b.limit), header)
 	return b
@@ -70,15 +70,19 @@ func (b *batch[T]) reset() {
 	b.Lines, b.Last = b.Lines[:0], false
 }
 
-// add copies a row into the batch.
-func (b *batch[T]) add(cells []string, line int) {
+// add takes a row of so many bytes into the batch, and returns a slice for the
+// cells of the next.
+func (b *batch[T]) add(cells []string, line, bytes int) []string {
 	n := len(b.cells)
 	b.cells = b.cells[:n+1]
-	b.cells[n] = append(b.cells[n][:0], cells...)
-	for _, cell := range cells {
-		b.bytes += len(cell)
+	spare := b.cells[n]
+	if spare == nil {
+		spare = make([]string, len(cells))
 	}
+	b.cells[n] = cells
+	b.bytes += bytes
 	b.Lines = append(b.Lines, line)
+	return spare
 }
 
 func (b *batch[T]) full() bool {
@@ -90,7 +94,6 @@ func (b *batch[T]) GetCSVRows() ([][]string, error) { return b.cells, nil }
 
 // mapRows makes the rows of the cells, or the fault.
 func (b *batch[T]) mapRows() {
-	b.fault = nil
 	n := len(b.Lines)
 	b.Rows = slices.Grow(b.Rows[:0], n)[:n]
 	if n == 0 {

@@ -12,14 +12,13 @@ import (
 
 // readHeader reads the first line and checks the columns.
 func (r *Reader[T]) readHeader() error {
-	buffered := bufio.NewReaderSize(r.source, bufferBytes)
+	r.buffered = bufio.NewReaderSize(r.source, bufferBytes)
 	// A byte order mark says nothing in UTF-8, but some spreadsheets write it.
-	if mark, _ := buffered.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
-		buffered.Discard(len(mark))
+	if mark, _ := r.buffered.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+		r.buffered.Discard(len(mark))
 		r.skippedBytes = int64(len(mark))
 	}
-	r.buffered = buffered
-	r.csv = csv.NewReader(buffered) // which buffers no more itself
+	r.csv = csv.NewReader(r.buffered) // which buffers no more itself
 	r.csv.ReuseRecord = true
 	if err := r.readRecord(); err == io.EOF {
 		return r.errorf(1, "", "the input is empty; a stream begins with a header")

@@ -33,22 +33,28 @@ type Window[T Row] struct {
 // Reader reads a stream window by window. With Next it holds one window at a
 // time, with NextBatch some thousand rows.
 type Reader[T Row] struct {
-	name    string
-	warn    io.Writer
-	maxRows int
+	name      string
+	warn      io.Writer
+	maxRows   int
+	batchRows int
 
 	source       *source
 	buffered     *bufio.Reader
 	csv          *csv.Reader
 	skippedBytes int64 // of the input, that csv did not see
+	skippedLines int   // the same
+	lines        int   // taken in all
 	header       []string
 	windowCol    int
 	rowsCol      int // -1 where the stream has no column rows
 
 	record []string // the row read last, as cells
 	line   int      // where it begins
+	size   int      // its bytes
 	frame  Frame    // its frame
-	held   bool     // it has not been taken yet
+	// The cells of that, which are mostly the same as on the row before.
+	windowText, rowsText string
+	held                 bool // it has not been taken yet
 
 	begun bool    // some window was begun
 	id    Integer // its number
@@ -83,10 +89,11 @@ func NewReader[T Row](r io.Reader, name string, opts ...Option) *Reader[T] {
 		opt(&chosen)
 	}
 	reader := &Reader[T]{
-		name:    name,
-		warn:    chosen.warn,
-		maxRows: MaxWindowRows,
-		source:  &source{r: r},
+		name:      name,
+		warn:      chosen.warn,
+		maxRows:   MaxWindowRows,
+		batchRows: batchRows,
+		source:    &source{r: r},
 	}
 	reader.window.name = name
 	return reader
@@ -208,7 +215,7 @@ func (r *Reader[T]) parseGroup() (last bool, err error) {
 // nextOfGroup returns the next batch of the group, empty.
 func (r *Reader[T]) nextOfGroup() *batch[T] {
 	if r.filled == len(r.group) {
-		r.group = append(r.group, newBatch[T](r.name, r.header))
+		r.group = append(r.group, newBatch[T](r.name, r.header, r.batchRows))
 	}
 	b := r.group[r.filled]
 	b.reset()
@@ -225,14 +232,20 @@ func (r *Reader[T]) scan() error {
 	if err := r.readRecord(); err != nil {
 		return err
 	}
-	if err := r.frame.Window.UnmarshalCSV(r.record[r.windowCol]); err != nil {
-		return r.errorf(r.line, "window", "%v", err)
+	if text := r.record[r.windowCol]; text != r.windowText || text == "" {
+		if err := r.frame.Window.UnmarshalCSV(text); err != nil {
+			return r.errorf(r.line, "window", "%v", err)
+		}
+		r.windowText = text
 	}
 	if r.rowsCol < 0 {
 		return nil
 	}
-	if err := r.frame.Rows.UnmarshalCSV(r.record[r.rowsCol]); err != nil {
-		return r.errorf(r.line, "rows", "%v", err)
+	if text := r.record[r.rowsCol]; text != r.rowsText || text == "" {
+		if err := r.frame.Rows.UnmarshalCSV(text); err != nil {
+			return r.errorf(r.line, "rows", "%v", err)
+		}
+		r.rowsText = text
 	}
 	return nil
 }
@@ -259,7 +272,7 @@ func (r *Reader[T]) addRow(b *batch[T]) error {
 	}
 	r.seen++
 	b.ID = id
-	b.add(r.record, r.line)
+	r.record = b.add(r.record, r.line, r.size)
 	return nil
 }
 
