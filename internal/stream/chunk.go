@@ -40,8 +40,8 @@ func (c *chunk[T]) fill(from, to int, frame Frame, fill func(i int, row *T)) ([]
 // gocsv copies each cell of a slice to the heap before it looks whether it has
 // a MarshalCSV. Those of an array, which cannot be set, it need not copy, and
 // takes two thirds of the time.
-func (c *chunk[T]) marshal(rows []T) error {
-	c.text.buf = c.text.buf[:0]
+func (c *chunk[T]) marshal(rows []T, prefix string) error {
+	c.text.buf, c.text.prefix = c.text.buf[:0], prefix
 	for ; len(rows) >= blockRows; rows = rows[blockRows:] {
 		if err := gocsv.MarshalCSVWithoutHeaders([blockRows]T(rows), &c.text); err != nil {
 			return err
@@ -58,12 +58,13 @@ type part[T Row] func(c *chunk[T], from, to int) ([]T, error)
 // check it.
 func (w *Writer[T]) writeRows(id Integer, n int, rows part[T]) error {
 	chunks := (n + chunkRows - 1) / chunkRows
+	prefix := framePrefix(Frame{Window: id, Rows: Count(n)})
 	workers := min(runtime.GOMAXPROCS(0), chunks)
 	build := func(i int, c *chunk[T]) {
 		from := i * chunkRows
 		part, err := rows(c, from, min(from+chunkRows, n))
 		if err == nil {
-			err = c.marshal(part)
+			err = c.marshal(part, prefix)
 		}
 		c.err = err
 	}

@@ -9,11 +9,13 @@ import "encoding/csv"
 // others.
 type lines struct {
 	buf    []byte
+	prefix string      // of each row: the cells that gocsv does not have
 	quoted *csv.Writer // to buf
 }
 
 // Write implements [gocsv.CSVWriter].
 func (l *lines) Write(row []string) error {
+	l.buf = append(l.buf, l.prefix...)
 	start := len(l.buf)
 	for i, cell := range row {
 		if i > 0 {

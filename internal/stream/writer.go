@@ -99,7 +99,7 @@ func (w *Writer[T]) writeHeader() error {
 		return nil
 	}
 	w.header = true
-	var text lines
+	text := lines{prefix: frameHeader}
 	if err := gocsv.MarshalCSV([]T{}, &text); err != nil {
 		return err
 	}
