@@ -3,42 +3,53 @@ package stream
 import (
 	"encoding/csv"
 	"errors"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/gocarina/gocsv"
 )
 
-// batchRows is how many rows gocsv maps at once. Each call of it costs some
-// microseconds for looking up the columns, so that more rows a call are faster;
-// beyond a thousand nothing is gained.
-const batchRows = 1024
+const (
+	// batchRows is the most rows that gocsv maps at once. Each call of it costs
+	// some microseconds for looking up the columns; beyond some hundred rows
+	// nothing is gained.
+	batchRows = 512
+	// batchCells and batchBytes bound what a batch of wide or long rows holds.
+	batchCells = 32 << 10
+	batchBytes = 256 << 10
+	// groupBatches is how many batches are parsed before the first of them is
+	// returned. More keep the CPUs busier, and hold more.
+	groupBatches = 16
+)
 
-// batch holds the cells of rows until gocsv turns them into structs. It is
-// the gocsv.Decoder for them.
-type batch struct {
+// Batch is a part of a window: some of its rows, which stand together. It is
+// valid until the next call of the reader. Rows may be copied out of it; see
+// [Row] about keeping their texts.
+type Batch[T Row] struct {
+	// ID is the window's number.
+	ID Integer
+	// Rows are at least one and at most 512 rows, in the order of the input.
+	// Where the stream has no column rows, their Frame.Rows is 0.
+	Rows []T
+	// Lines has for each row the number of the line on which it begins.
+	Lines []int
+	// Last tells that the window ends with this batch, and that it is whole
+	// and checked.
+	Last bool
+
+	name string // of the input
+}
+
+// batch is a Batch with the cells of which gocsv makes its rows. It is the
+// gocsv.Decoder for them.
+type batch[T Row] struct {
+	Batch[T]
 	cells [][]string // the header, then the rows; reused
+	limit int        // rows that fit
+	bytes int        // of them
+	fault *fault     // what was wrong with the cells
 }
-
-// reset empties the batch.
-func (b *batch) reset(header []string) {
-	if b.cells == nil {
-		b.cells = make([][]string, 0, 1+batchRows)
-		b.cells = append(b.cells, header)
-	}
-	b.cells = b.cells[:1]
-}
-
-// add copies a row into the batch.
-func (b *batch) add(row []string) {
-	n := len(b.cells)
-	b.cells = b.cells[:n+1]
-	b.cells[n] = append(b.cells[n][:0], row...)
-}
-
-func (b *batch) full() bool { return len(b.cells) == cap(b.cells) }
-
-// GetCSVRows implements [gocsv.Decoder].
-func (b *batch) GetCSVRows() ([][]string, error) { return b.cells, nil }
 
 // fault is a cell that its column does not take.
 type fault struct {
@@ -46,24 +57,94 @@ type fault struct {
 	err         error
 }
 
-// mapInto appends the rows of the batch to rows, and empties the batch.
-func mapInto[T Row](b *batch, rows []T) ([]T, *fault) {
-	n := len(b.cells) - 1
+func newBatch[T Row](name string, header []string, rows int) *batch[T] {
+	b := &batch[T]{limit: min(rows, batchCells/len(header))}
+	b.name = name
+	b.cells = append(make([][]string, 0, 1+b.limit), header)
+	return b
+}
+
+// reset empties the batch.
+func (b *batch[T]) reset() {
+	b.cells, b.bytes = b.cells[:1], 0
+	b.Lines, b.Last = b.Lines[:0], false
+}
+
+// add takes a row of so many bytes into the batch, and returns a slice for the
+// cells of the next.
+func (b *batch[T]) add(cells []string, line, bytes int) []string {
+	n := len(b.cells)
+	b.cells = b.cells[:n+1]
+	spare := b.cells[n]
+	if spare == nil {
+		spare = make([]string, len(cells))
+	}
+	b.cells[n] = cells
+	b.bytes += bytes
+	b.Lines = append(b.Lines, line)
+	return spare
+}
+
+func (b *batch[T]) full() bool {
+	return len(b.Lines) == b.limit || b.bytes >= batchBytes
+}
+
+// GetCSVRows implements [gocsv.Decoder].
+func (b *batch[T]) GetCSVRows() ([][]string, error) { return b.cells, nil }
+
+// mapRows makes the rows of the cells, or the fault.
+func (b *batch[T]) mapRows() {
+	n := len(b.Lines)
+	b.Rows = slices.Grow(b.Rows[:0], n)[:n]
 	if n == 0 {
-		return rows, nil
+		return
 	}
 	// gocsv fills a slice that is long enough where it is.
-	grown := slices.Grow(rows, n)[:len(rows)+n]
-	part := grown[len(rows):]
-	err := gocsv.UnmarshalDecoder(b, &part)
-	b.cells = b.cells[:1]
+	err := gocsv.UnmarshalDecoder(b, &b.Rows)
 	var parse *csv.ParseError
 	if errors.As(err, &parse) {
 		// gocsv counts from 1 and the header as line 1.
-		return rows, &fault{row: parse.Line - 2, column: parse.Column - 1, err: parse.Err}
+		b.fault = &fault{row: parse.Line - 2, column: parse.Column - 1, err: parse.Err}
+	} else if err != nil {
+		b.fault = &fault{err: err}
 	}
-	if err != nil {
-		return rows, &fault{err: err}
+}
+
+// crew maps batches on other CPUs while more are parsed. Its goroutines end
+// with finish, so that a reader that is dropped leaves none behind.
+type crew[T Row] struct {
+	work    chan *batch[T]
+	workers int
+	group   sync.WaitGroup
+}
+
+// give has a batch mapped. It does not block for at most groupBatches of them.
+func (c *crew[T]) give(b *batch[T]) {
+	if c.work == nil {
+		c.work = make(chan *batch[T], groupBatches)
 	}
-	return grown, nil
+	c.work <- b
+	if c.workers < runtime.GOMAXPROCS(0)-1 {
+		c.workers++
+		c.group.Go(c.run)
+	}
+}
+
+func (c *crew[T]) run() {
+	for b := range c.work {
+		b.mapRows()
+	}
+}
+
+// finish maps the last batch, and returns when all are mapped. Where there is
+// only this one, no goroutine is started for it.
+func (c *crew[T]) finish(last *batch[T]) {
+	if c.work == nil {
+		last.mapRows()
+		return
+	}
+	c.work <- last
+	close(c.work)
+	c.run()
+	c.group.Wait()
 }

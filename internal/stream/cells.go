@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -15,6 +16,9 @@ type Factor float64
 // checkText tells whether a cell may hold the text: UTF-8, without the one
 // sequence that encoding/csv does not carry (it reads CR LF as LF).
 func checkText(text string) error {
+	if isPlain(text) {
+		return nil
+	}
 	if !utf8.ValidString(text) {
 		return fmt.Errorf("%s is not UTF-8", quote(text))
 	}
@@ -39,6 +43,9 @@ func checkRange(value, minimum int64) error {
 // without leading zeros, with a minus before them where it is negative.
 // strconv.ParseInt is not used because it also takes a plus and leading zeros.
 func parseWhole(text string, minimum int64) (int64, error) {
+	if value, ok := parseDigits(text); ok && value >= minimum {
+		return value, nil
+	}
 	digits, negative := strings.CutPrefix(text, "-")
 	if text == "" {
 		return 0, errEmptyCell
@@ -69,6 +76,26 @@ func parseWhole(text string, minimum int64) (int64, error) {
 	return 0, tooLarge(digits, text)
 }
 
+// safeDigits is how many digits always fit into 64 bits.
+const safeDigits = 19
+
+// parseDigits reads the most usual numbers: up to safeDigits digits without a
+// leading zero. It tells whether the text is one that fits into an int64.
+func parseDigits(text string) (value int64, ok bool) {
+	if len(text) == 0 || len(text) > safeDigits || text[0] == '0' && len(text) > 1 {
+		return 0, false
+	}
+	var sum uint64
+	for i := range len(text) {
+		digit := text[i] - '0'
+		if digit > 9 {
+			return 0, false
+		}
+		sum = sum*10 + uint64(digit)
+	}
+	return int64(sum), sum <= math.MaxInt64
+}
+
 var errEmptyCell = errors.New("the cell is empty")
 
 func notWhole(text string) error {
@@ -90,6 +117,9 @@ func tooLarge(digits, text string) error {
 // zeros, then perhaps a point and more digits. Exponents, NaN and Inf are
 // refused.
 func parseDecimal(text string, maximum float64) (float64, error) {
+	if value, ok := parseDigits(text); ok && float64(value) <= maximum {
+		return float64(value), nil
+	}
 	if text == "" {
 		return 0, errEmptyCell
 	}
@@ -100,11 +130,32 @@ func parseDecimal(text string, maximum float64) (float64, error) {
 	if whole[0] == '0' && len(whole) > 1 {
 		return 0, fmt.Errorf("%s has a leading zero", quote(text))
 	}
-	value, err := strconv.ParseFloat(text, 64)
+	value, err := parseFloat(whole, fraction, text)
 	if err != nil || value > maximum {
 		return 0, fmt.Errorf("%s is more than %g", quote(text), maximum)
 	}
 	return value, nil
+}
+
+// exactDigits is how many digits a float64 holds exactly.
+const exactDigits = 15
+
+// parseFloat is strconv.ParseFloat for a text of digits, a point and digits.
+// Where numerator and denominator are exact, their quotient is the float64 that
+// is closest to the text, which is what that returns.
+func parseFloat(whole, fraction, text string) (float64, error) {
+	if len(whole)+len(fraction) > exactDigits {
+		return strconv.ParseFloat(text, 64)
+	}
+	numerator, denominator := 0., 1.
+	for i := range len(whole) {
+		numerator = numerator*10 + float64(whole[i]-'0')
+	}
+	for i := range len(fraction) {
+		numerator = numerator*10 + float64(fraction[i]-'0')
+		denominator *= 10
+	}
+	return numerator / denominator, nil
 }
 
 func allDigits(text string) bool {
@@ -127,7 +178,23 @@ func formatDecimal(value float64) string {
 	if value == 0 {
 		return "0" // also for -0, which the reader refuses
 	}
-	return strconv.FormatFloat(value, 'f', -1, 64)
+	// strconv takes long to find the shortest text that is read as the value.
+	// Up to four decimals it is the only one of so few digits, so that whatever
+	// is read as the value is it.
+	const scale = 10_000
+	scaled := math.Round(value * scale)
+	if scaled < 0 || scaled > 100*scale || scaled/scale != value {
+		return strconv.FormatFloat(value, 'f', -1, 64)
+	}
+	whole, fraction := int64(scaled)/scale, int64(scaled)%scale
+	text := strconv.AppendInt(make([]byte, 0, 8), whole, 10)
+	if fraction > 0 {
+		point := len(text)
+		text = strconv.AppendInt(text, scale+fraction, 10) // a 1, and the decimals
+		text[point] = '.'
+		text = bytes.TrimRight(text, "0")
+	}
+	return string(text)
 }
 
 // quotedBytes bounds how much of a cell an error message repeats.

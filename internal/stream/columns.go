@@ -1,10 +1,15 @@
 package stream
 
 import (
+	"fmt"
 	"reflect"
 )
 
 // Row is one of the three kinds of rows.
+//
+// The texts of a row that was read share one string, the whole line. Who keeps
+// one of them for longer than the rest of the row, clones it ([strings.Clone])
+// or looks up an equal one that is kept already, or else keeps the line.
 type Row interface {
 	Invocation | Turn | Policy
 }
@@ -71,7 +76,7 @@ func (r *Invocation) UnmarshalCSVWithFields(key, text string) error {
 	case "sleeps":
 		return r.Sleeps.UnmarshalCSV(text)
 	}
-	return r.unmarshal(key, text)
+	return r.Frame.UnmarshalCSVWithFields(key, text)
 }
 
 // UnmarshalCSVWithFields sets the column named key from the text of a cell.
@@ -98,7 +103,7 @@ func (r *Turn) UnmarshalCSVWithFields(key, text string) error {
 	case "start_ns":
 		return r.StartNs.UnmarshalCSV(text)
 	}
-	return r.unmarshal(key, text)
+	return r.Frame.UnmarshalCSVWithFields(key, text)
 }
 
 // UnmarshalCSVWithFields sets the column named key from the text of a cell.
@@ -131,12 +136,16 @@ func (r *Policy) UnmarshalCSVWithFields(key, text string) error {
 	case "demand_ns":
 		return r.DemandNs.UnmarshalCSV(text)
 	}
-	return r.unmarshal(key, text)
+	return r.Frame.UnmarshalCSVWithFields(key, text)
 }
 
-// unmarshal sets a column of the frame. The cells of unknown columns end here
-// too; of them only the encoding is checked.
-func (f *Frame) unmarshal(key, text string) error {
+// UnmarshalCSVWithFields sets a column of the frame. The cells of unknown
+// columns end here too; of them only the encoding is checked.
+//
+// That a Frame has this method makes gocsv leave it out when it writes, as an
+// embedded struct with a mapping of its own. Its cells are the same on all rows
+// of a window, and are made once: for gocsv they are a fifth of a turn.
+func (f *Frame) UnmarshalCSVWithFields(key, text string) error {
 	switch key {
 	case "window":
 		return f.Window.UnmarshalCSV(text)
@@ -144,6 +153,14 @@ func (f *Frame) unmarshal(key, text string) error {
 		return f.Rows.UnmarshalCSV(text)
 	}
 	return checkText(text)
+}
+
+// frameHeader is what the header begins with, and framePrefix what the rows of
+// a window begin with.
+const frameHeader = "window,rows,"
+
+func framePrefix(f Frame) string {
+	return fmt.Sprintf("%d,%d,", f.Window, f.Rows)
 }
 
 // frame gives generic code the frame of any row.

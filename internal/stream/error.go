@@ -30,3 +30,8 @@ func (e *Error) Error() string {
 func (w *Window[T]) Errorf(i int, column, format string, args ...any) *Error {
 	return &Error{Name: w.name, Line: w.Lines[i], Column: column, Msg: fmt.Sprintf(format, args...)}
 }
+
+// Errorf returns an error at row i of the batch. The column may be empty.
+func (b *Batch[T]) Errorf(i int, column, format string, args ...any) *Error {
+	return &Error{Name: b.name, Line: b.Lines[i], Column: column, Msg: fmt.Sprintf(format, args...)}
+}

@@ -3,9 +3,11 @@ package stream
 import (
 	"errors"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Headers without the columns that explain.
@@ -78,4 +80,26 @@ func wantError(t *testing.T, err error, want string) {
 	if err.Error() != want {
 		t.Errorf("error\n  %s\nwant\n  %s", err, want)
 	}
+}
+
+// setProcs sets how many CPUs are used until the test ends.
+func setProcs(t *testing.T, n int) {
+	before := runtime.GOMAXPROCS(n)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+}
+
+// checkGoroutines fails the test if there are more goroutines at its end than
+// now. One that has been waited for may take a moment to be gone.
+func checkGoroutines(t *testing.T) {
+	before := runtime.NumGoroutine()
+	t.Cleanup(func() {
+		for range 100 {
+			if runtime.NumGoroutine() <= before {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		stacks := make([]byte, 1<<16)
+		t.Errorf("goroutines are left:\n%s", stacks[:runtime.Stack(stacks, true)])
+	})
 }

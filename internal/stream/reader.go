@@ -4,11 +4,7 @@ import (
 	"bufio"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
-	"slices"
-	"strings"
-	"unicode/utf8"
 )
 
 // What a reader takes, so that a broken or hostile input ends in an error
@@ -34,30 +30,43 @@ type Window[T Row] struct {
 	name string // of the input
 }
 
-// Reader reads a stream window by window. It holds one window at a time.
+// Reader reads a stream window by window. With Next it holds one window at a
+// time, with NextBatch some thousand rows.
 type Reader[T Row] struct {
-	name    string
-	warn    io.Writer
-	maxRows int
+	name      string
+	warn      io.Writer
+	maxRows   int
+	batchRows int
 
-	source    *source
-	csv       *csv.Reader
-	start     int64 // bytes before the first that csv saw
-	header    []string
-	windowCol int
-	rowsCol   int // -1 where the stream has no column rows
+	source       *source
+	buffered     *bufio.Reader
+	csv          *csv.Reader
+	skippedBytes int64 // of the input, that csv did not see
+	skippedLines int   // the same
+	lines        int   // taken in all
+	header       []string
+	windowCol    int
+	rowsCol      int // -1 where the stream has no column rows
 
 	record []string // the row read last, as cells
 	line   int      // where it begins
+	size   int      // its bytes
 	frame  Frame    // its frame
-	held   bool     // it belongs to the window that Next returns next
+	// The cells of that, which are mostly the same as on the row before.
+	windowText, rowsText string
+	held                 bool // it has not been taken yet
 
-	window Window[T]
-	want   Count // rows of the window, by its first row
-	seen   Count // rows of the window read so far
-	begun  bool  // some window was begun
-	batch  batch
-	err    error // what ended the stream
+	begun bool    // some window was begun
+	id    Integer // its number
+	want  Count   // its rows, by its first row
+	seen  Count   // its rows read so far; 0 where it is to begin
+
+	group    []*batch[T] // reused
+	filled   int         // batches of the group that have rows
+	returned int         // those of them that NextBatch has returned
+	within   bool        // the last of those was not its window's last
+	window   Window[T]   // that Next returned
+	err      error       // what ended the stream
 }
 
 // Option is a choice of how a [Reader] works.
@@ -72,17 +81,19 @@ func WarnTo(w io.Writer) Option {
 }
 
 // NewReader returns a reader of the stream r. The name stands for the input
-// in errors: "stdin" or a file's name. Nothing is read before the first Next.
+// in errors: "stdin" or a file's name. Nothing is read before the first
+// window is asked for.
 func NewReader[T Row](r io.Reader, name string, opts ...Option) *Reader[T] {
 	chosen := options{warn: io.Discard}
 	for _, opt := range opts {
 		opt(&chosen)
 	}
 	reader := &Reader[T]{
-		name:    name,
-		warn:    chosen.warn,
-		maxRows: MaxWindowRows,
-		source:  &source{r: r},
+		name:      name,
+		warn:      chosen.warn,
+		maxRows:   MaxWindowRows,
+		batchRows: batchRows,
+		source:    &source{r: r},
 	}
 	reader.window.name = name
 	return reader
@@ -96,45 +107,120 @@ func NewReader[T Row](r io.Reader, name string, opts ...Option) *Reader[T] {
 // Where the stream has the column rows, Next returns as soon as the window's
 // last row is there. Otherwise it has to wait for the row after it.
 func (r *Reader[T]) Next() (*Window[T], error) {
-	if r.err != nil {
-		return nil, r.err
+	if r.within {
+		return nil, errors.New("a window was asked for within one that is read in batches")
 	}
-	if r.csv == nil {
-		if r.err = r.readHeader(); r.err != nil {
-			return nil, r.err
+	w := &r.window
+	w.Rows, w.Lines = w.Rows[:0], w.Lines[:0]
+	for {
+		b, err := r.NextBatch()
+		if err != nil {
+			return nil, err
 		}
+		w.Rows, w.Lines = append(w.Rows, b.Rows...), append(w.Lines, b.Lines...)
+		if !b.Last {
+			continue
+		}
+		w.ID = b.ID
+		if r.rowsCol < 0 {
+			for i := range w.Rows {
+				any(&w.Rows[i]).(framed).frame().Rows = Count(len(w.Rows))
+			}
+		}
+		return w, nil
 	}
-	if r.err = r.readWindow(); r.err != nil {
-		return nil, r.err
-	}
-	return &r.window, nil
 }
 
-// readWindow fills r.window.
-func (r *Reader[T]) readWindow() error {
-	r.window.Rows, r.window.Lines = r.window.Rows[:0], r.window.Lines[:0]
-	r.batch.reset(r.header)
-	r.seen = 0
+// NextBatch returns the next rows of the window, for windows that are too
+// large to be held as Next does. Its errors are those of Next, and it returns
+// a window's last batch when Next would have returned the window.
+//
+// What is wrong with a window may show only in its last row, when the others
+// have been returned. So the caller must act on nothing, and pass nothing on,
+// before it has the batch with Last set.
+func (r *Reader[T]) NextBatch() (*Batch[T], error) {
+	if r.err == nil && r.returned == r.filled {
+		r.err = r.readGroup()
+	}
+	if r.err != nil {
+		r.within = false
+		return nil, r.err
+	}
+	b := &r.group[r.returned].Batch
+	r.returned++
+	r.within = !b.Last
+	return b, nil
+}
+
+// readGroup fills the group with the next batches, none of which is of another
+// window than the first: more must not be waited for.
+func (r *Reader[T]) readGroup() error {
+	if r.csv == nil {
+		if err := r.readHeader(); err != nil {
+			return err
+		}
+	}
+	r.filled, r.returned = 0, 0
+	last, err := r.parseGroup()
+	// The first error of the input is the one to tell, and the rows were all
+	// before the one that could not be parsed.
+	for _, b := range r.group[:r.filled] {
+		if b.fault != nil {
+			return r.errorf(b.Lines[b.fault.row], r.header[b.fault.column], "%v", b.fault.err)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	r.group[r.filled-1].Last = last
+	return nil
+}
+
+// parseGroup reads rows into batches and has them mapped. It tells whether the
+// window ended with them.
+func (r *Reader[T]) parseGroup() (last bool, err error) {
+	var mapping crew[T]
+	b := r.nextOfGroup()
+	defer func() { mapping.finish(b) }()
 	for {
 		err := r.scan()
 		if err != nil && err != io.EOF {
-			return r.refuse(err)
+			return false, err
 		}
 		ended := err == io.EOF
-		if r.seen > 0 && (ended || r.frame.Window != r.window.ID) {
+		if r.seen > 0 && (ended || r.frame.Window != r.id) {
 			r.held = !ended
-			return r.endWindow()
+			return true, r.endWindow(b)
 		}
 		if ended {
-			return io.EOF
+			return false, io.EOF
 		}
-		if err := r.addRow(); err != nil {
-			return r.refuse(err)
+		if b.full() {
+			if r.filled == groupBatches {
+				r.held = true
+				return false, nil
+			}
+			mapping.give(b)
+			b = r.nextOfGroup()
+		}
+		if err := r.addRow(b); err != nil {
+			return false, err
 		}
 		if r.rowsCol >= 0 && r.seen == r.want {
-			return r.endWindow()
+			return true, r.endWindow(b)
 		}
 	}
+}
+
+// nextOfGroup returns the next batch of the group, empty.
+func (r *Reader[T]) nextOfGroup() *batch[T] {
+	if r.filled == len(r.group) {
+		r.group = append(r.group, newBatch[T](r.name, r.header, r.batchRows))
+	}
+	b := r.group[r.filled]
+	b.reset()
+	r.filled++
+	return b
 }
 
 // scan reads the next row and its frame, unless one is held from before.
@@ -146,182 +232,63 @@ func (r *Reader[T]) scan() error {
 	if err := r.readRecord(); err != nil {
 		return err
 	}
-	if err := r.frame.Window.UnmarshalCSV(r.record[r.windowCol]); err != nil {
-		return r.errorf(r.line, "window", "%v", err)
+	if text := r.record[r.windowCol]; text != r.windowText || text == "" {
+		if err := r.frame.Window.UnmarshalCSV(text); err != nil {
+			return r.errorf(r.line, "window", "%v", err)
+		}
+		r.windowText = text
 	}
 	if r.rowsCol < 0 {
 		return nil
 	}
-	if err := r.frame.Rows.UnmarshalCSV(r.record[r.rowsCol]); err != nil {
-		return r.errorf(r.line, "rows", "%v", err)
+	if text := r.record[r.rowsCol]; text != r.rowsText || text == "" {
+		if err := r.frame.Rows.UnmarshalCSV(text); err != nil {
+			return r.errorf(r.line, "rows", "%v", err)
+		}
+		r.rowsText = text
 	}
 	return nil
 }
 
 // addRow takes the row read last into the window.
-func (r *Reader[T]) addRow() error {
+func (r *Reader[T]) addRow(b *batch[T]) error {
 	id, rows := r.frame.Window, r.frame.Rows
 	switch {
 	case r.seen > 0:
 		if rows != r.want {
 			return r.errorf(r.line, "rows", "\"%d\" differs from %d on the rows of window %d before it", rows, r.want, id)
 		}
-	case r.begun && id == r.window.ID:
+	case r.begun && id == r.id:
 		return r.errorf(r.line, "window", "window %d goes on after row %d of %d", id, r.want, r.want)
-	case r.begun && id < r.window.ID:
-		return r.errorf(r.line, "window", "\"%d\" comes after window %d; window numbers must grow, and the rows of a window stand together", id, r.window.ID)
+	case r.begun && id < r.id:
+		return r.errorf(r.line, "window", "\"%d\" comes after window %d; window numbers must grow, and the rows of a window stand together", id, r.id)
 	case rows > Count(r.maxRows):
 		return r.errorf(r.line, "rows", "\"%d\" is more than the %d rows that a window may have", rows, r.maxRows)
 	default:
-		r.begun, r.window.ID, r.want = true, id, rows
+		r.begun, r.id, r.want = true, id, rows
 	}
 	if r.seen == Count(r.maxRows) {
 		return r.errorf(r.line, "", "window %d has more than the %d rows that a window may have", id, r.maxRows)
 	}
 	r.seen++
-	r.window.Lines = append(r.window.Lines, r.line)
-	r.batch.add(r.record)
-	if r.batch.full() {
-		return r.mapBatch()
-	}
+	b.ID = id
+	r.record = b.add(r.record, r.line, r.size)
 	return nil
 }
 
-// endWindow checks and finishes the window that has been read.
-func (r *Reader[T]) endWindow() error {
-	if err := r.mapBatch(); err != nil {
-		return err
-	}
+// endWindow checks the window that has been read and ends with the batch.
+func (r *Reader[T]) endWindow(b *batch[T]) error {
+	seen := r.seen
+	r.seen = 0
 	if r.rowsCol < 0 {
-		for i := range r.window.Rows {
-			any(&r.window.Rows[i]).(framed).frame().Rows = r.seen
-		}
 		return nil
 	}
-	last := r.window.Lines[r.seen-1]
-	if r.seen < r.want {
-		return r.errorf(last, "", "window %d ends after %d of %d rows; if rows were left out on purpose, leave out the column rows too", r.window.ID, r.seen, r.want)
+	last := b.Lines[len(b.Lines)-1]
+	if seen < r.want {
+		return r.errorf(last, "", "window %d ends after %d of %d rows; if rows were left out on purpose, leave out the column rows too", r.id, seen, r.want)
 	}
-	if r.source.cutAt(r.start + r.csv.InputOffset()) {
-		return r.errorf(last, "", "the last line of window %d has no line end, so it may have been cut; end it with a newline", r.window.ID)
+	if r.source.cutAt(r.offset()) {
+		return r.errorf(last, "", "the last line of window %d has no line end, so it may have been cut; end it with a newline", r.id)
 	}
 	return nil
-}
-
-// refuse returns the error at the row read last, unless a row before it is at
-// fault too: rows are mapped in batches, and the first error is the one to
-// tell.
-func (r *Reader[T]) refuse(err error) error {
-	if earlier := r.mapBatch(); earlier != nil {
-		return earlier
-	}
-	return err
-}
-
-// mapBatch turns the cells of the batch into rows.
-func (r *Reader[T]) mapBatch() error {
-	rows, fault := mapInto(&r.batch, r.window.Rows)
-	if fault != nil {
-		return r.errorf(r.window.Lines[len(r.window.Rows)+fault.row], r.header[fault.column], "%v", fault.err)
-	}
-	r.window.Rows = rows
-	return nil
-}
-
-// readHeader reads the first line and checks the columns.
-func (r *Reader[T]) readHeader() error {
-	buffered := bufio.NewReaderSize(r.source, bufferBytes)
-	// A byte order mark says nothing in UTF-8, but some spreadsheets write it.
-	if mark, _ := buffered.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
-		buffered.Discard(len(mark))
-		r.start = int64(len(mark))
-	}
-	r.csv = csv.NewReader(buffered)
-	r.csv.ReuseRecord = true
-	if err := r.readRecord(); err == io.EOF {
-		return r.errorf(1, "", "the input is empty; a stream begins with a header")
-	} else if err != nil {
-		return err
-	}
-	if len(r.record) > MaxColumns {
-		return r.errorf(r.line, "", "the header has %d columns; at most %d are taken", len(r.record), MaxColumns)
-	}
-	r.header = slices.Clone(r.record)
-	return r.checkHeader()
-}
-
-// byteOrderMark is U+FEFF in UTF-8.
-const byteOrderMark = "\ufeff"
-
-// bufferBytes is how much is read at once, where so much is there.
-const bufferBytes = 64 << 10
-
-func (r *Reader[T]) checkHeader() error {
-	var unknown, missing []string
-	columns := columnsOf[T]()
-	for i, name := range r.header {
-		if !utf8.ValidString(name) {
-			return r.errorf(r.line, "", "the column name %s is not UTF-8", quote(name))
-		}
-		if slices.Contains(r.header[:i], name) {
-			return r.errorf(r.line, "", "column %s stands twice", quote(name))
-		}
-		if !slices.ContainsFunc(columns, func(c column) bool { return c.name == name }) {
-			unknown = append(unknown, quote(name))
-		}
-	}
-	for _, column := range columns {
-		if !column.optional && !slices.Contains(r.header, column.name) {
-			missing = append(missing, quote(column.name))
-		}
-	}
-	if len(missing) == 1 {
-		return r.errorf(r.line, "", "column %s is missing", missing[0])
-	}
-	if len(missing) > 1 {
-		return r.errorf(r.line, "", "columns %s are missing", strings.Join(missing, ", "))
-	}
-	if len(unknown) > 0 {
-		fmt.Fprintf(r.warn, "%s:%d: ignored unknown columns: %s\n", r.name, r.line, strings.Join(unknown, ", "))
-	}
-	r.windowCol = slices.Index(r.header, "window")
-	r.rowsCol = slices.Index(r.header, "rows")
-	return nil
-}
-
-// readRecord reads the next line of cells that is not blank.
-func (r *Reader[T]) readRecord() error {
-	record, err := r.csv.Read()
-	if err != nil {
-		return r.readError(record, err)
-	}
-	r.record = record
-	r.line, _ = r.csv.FieldPos(0)
-	r.source.rowStart = r.start + r.csv.InputOffset()
-	return nil
-}
-
-// readError says what an error of encoding/csv, or of the input below it, means.
-func (r *Reader[T]) readError(record []string, err error) error {
-	if r.source.err == errLongRow {
-		return r.errorf(r.line+1, "", "the row has more than %d bytes; is a quote left open?", MaxRowBytes)
-	}
-	if r.source.err != nil {
-		return fmt.Errorf("%s: %w", r.name, r.source.err)
-	}
-	var parse *csv.ParseError
-	if !errors.As(err, &parse) {
-		return err
-	}
-	switch parse.Err {
-	case csv.ErrFieldCount:
-		return r.errorf(parse.StartLine, "", "the row has %d cells, the header %d", len(record), len(r.header))
-	case csv.ErrBareQuote:
-		return r.errorf(parse.StartLine, "", "a quote stands within a cell that is not quoted")
-	}
-	return r.errorf(parse.StartLine, "", "a quoted cell is not closed, or text follows its closing quote")
-}
-
-func (r *Reader[T]) errorf(line int, column, format string, args ...any) *Error {
-	return &Error{Name: r.name, Line: line, Column: column, Msg: fmt.Sprintf(format, args...)}
 }

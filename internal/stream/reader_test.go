@@ -198,6 +198,14 @@ func TestReaderIsBounded(t *testing.T) {
 		_, _, err := readAll[Policy](policyHeader[:len(policyHeader)-1] + strings.Repeat(",", 1018) + "\n")
 		wantError(t, err, "stdin:1: the header has 1025 columns; at most 1024 are taken")
 	})
+	t.Run("bytes of the rows before are none of its", func(t *testing.T) {
+		row := "1,4001,a,,0,1,5\n"
+		long := "1,4001," + strings.Repeat("a", MaxRowBytes-1000) + ",,0,1,5\n"
+		input := io.MultiReader(strings.NewReader(policyHeader+strings.Repeat(row, 4000)), iotest.OneByteReader(strings.NewReader(long)))
+		if _, err := NewReader[Policy](input, "stdin").Next(); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("long streams of long rows are none of this", func(t *testing.T) {
 		row := "1,40," + strings.Repeat("a", 100_000) + ",,0,1,5\n"
 		windows, _, err := readAll[Policy](policyHeader + strings.Repeat(row, 40))

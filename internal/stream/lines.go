@@ -1,0 +1,77 @@
+package stream
+
+import "encoding/csv"
+
+// lines collects rows as CSV text. It is the gocsv.CSVWriter for them.
+//
+// Most rows have nothing that needs quotes, and are joined here. encoding/csv,
+// which looks at each cell several times and copies it twice, writes the
+// others.
+type lines struct {
+	buf    []byte
+	prefix string      // of each row: the cells that gocsv does not have
+	quoted *csv.Writer // to buf
+}
+
+// Write implements [gocsv.CSVWriter].
+func (l *lines) Write(row []string) error {
+	l.buf = append(l.buf, l.prefix...)
+	start := len(l.buf)
+	for i, cell := range row {
+		if i > 0 {
+			l.buf = append(l.buf, ',')
+		}
+		if !isPlain(cell) {
+			l.buf = l.buf[:start]
+			return l.writeQuoted(row)
+		}
+		l.buf = append(l.buf, cell...)
+	}
+	l.buf = append(l.buf, '\n')
+	return nil
+}
+
+func (l *lines) writeQuoted(row []string) error {
+	if l.quoted == nil {
+		l.quoted = csv.NewWriter((*buffer)(l))
+	}
+	if err := l.quoted.Write(row); err != nil {
+		return err
+	}
+	l.quoted.Flush()
+	return l.quoted.Error()
+}
+
+// Flush implements [gocsv.CSVWriter].
+func (l *lines) Flush() {}
+
+// Error implements [gocsv.CSVWriter].
+func (l *lines) Error() error { return nil }
+
+// buffer is the lines as an io.Writer.
+type buffer lines
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.buf = append(b.buf, p...)
+	return len(p), nil
+}
+
+// isPlain tells whether a cell consists of bytes that never need quotes.
+// Others may need them, as may the whole cell for what it begins with.
+func isPlain(cell string) bool {
+	for i := range len(cell) {
+		if !plainBytes[cell[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+var plainBytes = func() (plain [256]bool) {
+	for b := range plain {
+		c := byte(b)
+		plain[b] = '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' ||
+			c == '-' || c == '_' || c == '.' || c == ':' || c == '/'
+	}
+	return plain
+}()
