@@ -1,0 +1,292 @@
+package sim
+
+import (
+	"fmt"
+
+	"alps/internal/patience"
+)
+
+// ALPS is the scheduler that alps-load puts into the kernel (bpf/sched.bpf.c;
+// docs/alps-load.md has the rules): functions by virtual deadline, with the
+// ranks, slices and steps of the table in force; until the first one all are
+// system tasks, served fairly.
+//
+// What the model leaves out: the kernel ends slices at its ticks, which makes
+// them longer by up to one; a CPU looks only at the first 32 waiting tasks for
+// one that may run there; the starvation bound looks at the last 256 in the
+// queue, here at all of it; threads, and whatever a kernel costs but the
+// switches.
+type ALPS struct {
+	Tables []Table // by FromNs
+	// Stretch is how many times its demand a function may be passed by; 0
+	// makes ranks strict. At most patience.MaxStretch.
+	Stretch int
+	// MaxWaitNs is how long a function waits before it is served out of turn;
+	// 0: for ever.
+	MaxWaitNs int64
+}
+
+// What bpf/sched.bpf.c has under the same names.
+const (
+	fairSliceNs     = 3_000_000
+	promotedSliceNs = 1_000_000
+	starvedScanNs   = 10_000_000
+	alpsRankNs      = 1 << 40
+
+	keySystem = -1 // before all functions
+)
+
+func (p ALPS) check(jobs []Job, _ Config) error {
+	if p.Stretch < 0 || p.Stretch > patience.MaxStretch {
+		return fmt.Errorf("simulate a stretch of %d: it is from 0 to %d", p.Stretch, patience.MaxStretch)
+	}
+	if p.MaxWaitNs < 0 {
+		return fmt.Errorf("simulate a longest wait of %d ns: it cannot be negative", p.MaxWaitNs)
+	}
+	if err := checkLate(jobs); err != nil {
+		return err
+	}
+	if err := checkTables(p.Tables); err != nil {
+		return err
+	}
+	return checkEvents(jobs, fairSliceNs, "fewer or shorter invocations")
+}
+
+// checkLate refuses arrivals to which no patience can be added.
+func checkLate(jobs []Job) error {
+	for i := range jobs {
+		if jobs[i].ArrivalNs > never/2 {
+			return &JobError{i, "arrival_ns", fmt.Sprintf("%d ns is too near to the end of the clock (%d ns) for a deadline after it",
+				jobs[i].ArrivalNs, int64(never))}
+		}
+	}
+	return nil
+}
+
+func (p ALPS) discipline(e *engine) discipline {
+	return &alps{e: e, ALPS: p, tasks: make([]alpsTask, len(e.jobs)), running: make([]int64, len(e.cpus)), starved: none, table: -1}
+}
+
+// alps is the state of [ALPS].
+type alps struct {
+	ALPS
+	e       *engine
+	table   int // index of the table in force; -1 for none
+	byRank  map[uint32]uint64
+	tasks   []alpsTask // by place
+	running []int64    // key of the job on each CPU
+
+	// Entries of jobs that no longer wait stay in byDeadline and byWait until
+	// they come up.
+	system     heap // virtual time
+	byDeadline heap // key
+	byWait     heap // since when
+
+	systemVtime int64
+	scannedNs   int64
+	starved     int32 // who is to be served out of turn
+}
+
+// alpsTask is task_ctx of the scheduler.
+type alpsTask struct {
+	key        int64 // keySystem, or the deadline for the slice at hand
+	vtime      int64
+	countedNs  int64 // attained CPU time that is in vtime
+	sliceEndNs int64 // attained CPU time at which the slice is used up
+	queuedNs   int64 // since when it waits
+	sliceNs    int64 // what the next turn gets
+	state      taskState
+}
+
+type taskState uint8
+
+const (
+	toBe taskState = iota
+	waiting
+	running
+	runningPromoted
+	asleep
+)
+
+// decide gives a task its key and slice, as the function of that name does.
+func (s *alps) decide(job int32) {
+	t := &s.tasks[job]
+	steps := s.stepsNow(s.e.job(job).Class)
+	attainedNs := s.e.attainedNs(job)
+	s.account(t, attainedNs)
+	if len(steps) == 0 {
+		t.vtime = max(t.vtime, s.systemVtime-fairSliceNs)
+		t.key, t.sliceNs = keySystem, fairSliceNs
+		return
+	}
+	if t.key != keySystem && t.sliceEndNs > attainedNs {
+		t.sliceNs = t.sliceEndNs - attainedNs
+		return
+	}
+	step, untilNs := stepAt(steps, attainedNs)
+	t.sliceNs = step.SliceNs
+	if t.sliceNs == 0 {
+		t.sliceNs = fairSliceNs
+	}
+	t.sliceNs = min(t.sliceNs, untilNs-attainedNs)
+	t.sliceEndNs = attainedNs + t.sliceNs
+	patienceNs := int64(step.Rank) * alpsRankNs
+	if s.byRank != nil {
+		patienceNs = max(int64(s.byRank[uint32(step.Rank)]), min(attainedNs, alpsRankNs)*int64(s.Stretch)/2)
+	}
+	t.key = s.e.job(job).ArrivalNs + patienceNs
+}
+
+// stepsNow returns the steps of a class in the table in force.
+func (s *alps) stepsNow(class int32) []Step {
+	for s.table+1 < len(s.Tables) && s.Tables[s.table+1].FromNs <= s.e.nowNs {
+		s.table++
+		s.byRank = s.Tables[s.table].patience(s.Stretch)
+	}
+	if s.table < 0 {
+		return nil
+	}
+	return s.Tables[s.table].steps(class)
+}
+
+// account adds what a system task has used to its virtual time.
+func (s *alps) account(t *alpsTask, attainedNs int64) {
+	if t.key == keySystem {
+		t.vtime += attainedNs - t.countedNs
+	}
+	t.countedNs = attainedNs
+}
+
+func (s *alps) ready(job int32, why reason) {
+	t := &s.tasks[job]
+	if why == arrived {
+		t.key = keySystem
+		t.vtime = s.systemVtime
+	}
+	s.decide(job)
+	t.state = waiting
+	t.queuedNs = s.e.nowNs
+	if t.key == keySystem {
+		s.system.push(entry{t.vtime, int(job)})
+		return
+	}
+	s.byDeadline.push(entry{t.key, int(job)})
+	if s.MaxWaitNs > 0 {
+		s.byWait.push(entry{t.queuedNs, int(job)})
+	}
+}
+
+// first returns the waiting function with the earliest deadline.
+func (s *alps) first() (e entry, ok bool) {
+	for len(s.byDeadline) > 0 {
+		e := s.byDeadline[0]
+		if t := &s.tasks[e.place]; t.state == waiting && t.key == e.key {
+			return e, true
+		}
+		s.byDeadline.pop()
+	}
+	return entry{}, false
+}
+
+// findStarved notes the function that has waited longest, if for too long. It
+// looks only once in a while.
+func (s *alps) findStarved() bool {
+	if s.starved != none && s.tasks[s.starved].state == waiting {
+		return true
+	}
+	s.starved = none
+	if s.MaxWaitNs == 0 || s.e.nowNs-s.scannedNs < starvedScanNs {
+		return false
+	}
+	s.scannedNs = s.e.nowNs
+	for len(s.byWait) > 0 {
+		e := s.byWait[0]
+		if t := &s.tasks[e.place]; t.state != waiting || t.queuedNs != e.key {
+			s.byWait.pop()
+			continue
+		}
+		if s.e.nowNs-e.key > s.MaxWaitNs {
+			s.starved = int32(e.place)
+		}
+		break
+	}
+	return s.starved != none
+}
+
+func (s *alps) next() int32 {
+	if len(s.system) > 0 {
+		return int32(s.system.pop().place)
+	}
+	if s.findStarved() {
+		job := s.starved
+		s.starved = none
+		s.tasks[job].state = runningPromoted
+		return job
+	}
+	e, ok := s.first()
+	if !ok {
+		return none
+	}
+	s.byDeadline.pop()
+	return int32(e.place)
+}
+
+func (s *alps) started(cpu, job int32) (budgetNs int64) {
+	t := &s.tasks[job]
+	if t.state == runningPromoted {
+		s.running[cpu] = keySystem
+		return promotedSliceNs
+	}
+	t.state = running
+	s.running[cpu] = t.key
+	if t.key == keySystem {
+		s.systemVtime = max(s.systemVtime, t.vtime)
+	}
+	return t.sliceNs
+}
+
+func (s *alps) expired(cpu, job int32) (budgetNs int64, goOn bool) {
+	s.decide(job)
+	t := &s.tasks[job]
+	switch {
+	case t.key == keySystem:
+		if len(s.system) > 0 && s.system[0].key < t.vtime {
+			return 0, false
+		}
+		s.systemVtime = max(s.systemVtime, t.vtime)
+	case len(s.system) > 0 || s.findStarved():
+		return 0, false
+	default:
+		if e, ok := s.first(); ok && e.key < t.key {
+			return 0, false
+		}
+	}
+	t.state = running
+	s.running[cpu] = t.key
+	return t.sliceNs, true
+}
+
+func (s *alps) stopped(cpu, job int32, _ int64) {
+	t := &s.tasks[job]
+	s.account(t, s.e.attainedNs(job))
+	t.state = asleep
+}
+
+// preempt ends the turn with the latest key for an earlier one.
+func (s *alps) preempt() int32 {
+	key := int64(keySystem)
+	if len(s.system) == 0 {
+		e, ok := s.first()
+		if !ok {
+			return none
+		}
+		key = e.key
+	}
+	latest, victim := key, int32(none)
+	for n, running := range s.running {
+		if running > latest {
+			latest, victim = running, int32(n)
+		}
+	}
+	return victim
+}
