@@ -24,6 +24,7 @@ type flags struct {
 	History   int           `default:"1" placeholder:"N" help:"Learn from the last N windows, 1 to 10000 (default: ${default})."`
 	Prev      *string       `placeholder:"FILE" help:"Policy before the first window: the last one of a policy stream (default: none)."`
 	Unknown   bool          `default:"true" negatable:"" help:"Give a row for functions not known yet, class * (default: yes)."`
+	RankBy    string        `name:"rank-by" enum:"wait,slice,demand" default:"wait" placeholder:"WHAT" help:"What orders the classes: wait (under SRPT), slice or demand (default: ${default})."`
 	File      string        `arg:"" optional:"" help:"Turns to read (default: stdin)."`
 
 	options tune.Options
@@ -43,6 +44,7 @@ func (f *flags) Validate() error {
 		},
 		UtilPct: f.Util,
 		History: f.History,
+		RankBy:  tune.RankBy(f.RankBy),
 		Unknown: f.Unknown,
 	}
 	if f.Prev != nil && *f.Prev == "" {

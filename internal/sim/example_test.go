@@ -36,7 +36,7 @@ func ExampleRun() {
 	err := sim.Run(
 		stream.NewReader[stream.Invocation](strings.NewReader(in), "example"),
 		stream.NewWriter[stream.Turn](os.Stdout), os.Stderr,
-		sim.Options{Policy: sim.SRPT{MinSliceNs: 6}})
+		sim.Options{Policy: func([]sim.Job) sim.Policy { return sim.SRPT{MinSliceNs: 6} }})
 	if err != nil {
 		fmt.Println(err)
 	}

@@ -3,15 +3,15 @@ package sim
 import (
 	"errors"
 	"fmt"
-	"math/bits"
+	"io"
 
 	"alps/internal/stream"
 )
 
 // Options is how windows are simulated.
 type Options struct {
-	// Policy is the scheduling policy.
-	Policy Policy
+	// Policy makes the scheduling policy of the jobs of a window.
+	Policy func(jobs []Job) Policy
 	// CPUs is how many CPUs are simulated; 0 takes the column cpus, which
 	// must then be the same in a whole window.
 	CPUs int
@@ -41,109 +41,86 @@ type Options struct {
 // time itself, has no turn: a turn of 0 ns would make its class look short. If
 // that holds for all of them, no turns are returned.
 //
+// Time asleep is left out: ALPS learns from CPU time only.
+//
 // What is wrong with a row is returned as a [*stream.Error].
 func Turns(w *stream.Window[stream.Invocation], o Options) ([]stream.Turn, error) {
-	cpus, err := checkWindow(w, o)
+	s := newStore(o.CPUs, o.AsSeen)
+	if err := s.add(w.ID, w.Rows, w.Lines, w.Errorf); err != nil {
+		return nil, err
+	}
+	turns, err := s.simulate(o, w.Errorf)
 	if err != nil {
 		return nil, err
 	}
-	jobs := jobsOf(w, o.AsSeen)
-	result, err := Simulate(jobs, Config{CPUs: cpus, SwitchCostNs: o.SwitchCostNs, KeepTurns: true}, o.Policy)
-	var atJob *JobError
-	if errors.As(err, &atJob) {
-		return nil, w.Errorf(atJob.Job, atJob.Column, "%s", atJob.Msg)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("window %d: %w", w.ID, err)
-	}
-	turns := result.Turns
 	rows := make([]stream.Turn, len(turns))
-	for i, turn := range turns {
-		invocation := &w.Rows[turn.Job]
-		rows[i] = stream.Turn{
-			Class:      invocation.Class,
-			Key:        invocation.Key,
-			Invocation: invocation.Invocation,
-			Turn:       1,
-			SliceNs:    stream.Nanos(turn.SliceNs),
-			WaitNs:     stream.Nanos(turn.StartNs - jobs[turn.Job].ArrivalNs),
-			CPUs:       stream.Count(cpus),
-			UtilPct:    invocation.UtilPct,
-			StartNs:    stream.OptNanos{Nanos: stream.Nanos(turn.StartNs), Valid: true},
-		}
-		if i > 0 && turns[i-1].Job == turn.Job {
-			rows[i].Turn = rows[i-1].Turn + 1
-			rows[i].WaitNs = rows[i-1].WaitNs
-		}
+	for i := range rows {
+		s.turn(turns, i, &rows[i])
 	}
 	return rows, nil
 }
 
-// jobsOf makes the jobs of the rows of a window.
-func jobsOf(w *stream.Window[stream.Invocation], asSeen bool) []Job {
-	jobs := make([]Job, len(w.Rows))
-	ended := make(map[stream.Name]*mean)
-	for i := range w.Rows {
-		row := &w.Rows[i]
-		jobs[i] = Job{ArrivalNs: int64(max(row.ArrivalNs, row.BeginNs.Nanos)), CPUNs: int64(row.CPUNs)}
-		if asSeen || !row.EndNs.Valid {
+// CheckWindow refuses rows that contradict themselves or each other, with a
+// [*stream.Error], and returns the number of CPUs to simulate: cpus, or if that
+// is 0 the column, which must then be the same in the whole window.
+func CheckWindow(w *stream.Window[stream.Invocation], cpus int) (int, error) {
+	s := newStore(cpus, false)
+	if err := s.add(w.ID, w.Rows, w.Lines, w.Errorf); err != nil {
+		return 0, err
+	}
+	return s.machineCPUs(), nil
+}
+
+// simulate runs the policy over the window in the store.
+func (s *store) simulate(o Options, errorf errorf) ([]Turn, error) {
+	s.complete()
+	result, err := Simulate(s.jobs, Config{CPUs: s.machineCPUs(), SwitchCostNs: o.SwitchCostNs, KeepTurns: true}, o.Policy(s.jobs))
+	var atJob *JobError
+	if errors.As(err, &atJob) {
+		return nil, errorf(atJob.Job, atJob.Column, "%s", atJob.Msg)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("window %d: %w", s.id, err)
+	}
+	return result.Turns, nil
+}
+
+// Run simulates the windows of a stream one by one and writes the turns of each
+// before it reads the next. A window without turns is left out, as the stream
+// has no empty windows, with a line about it to messages.
+//
+// Of a window it holds what the simulation needs, not the rows.
+func Run(in *stream.Reader[stream.Invocation], out *stream.Writer[stream.Turn], messages io.Writer, o Options) error {
+	s := newStore(o.CPUs, o.AsSeen)
+	for {
+		batch, err := in.NextBatch()
+		if err == io.EOF {
+			return out.Close()
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.add(batch.ID, batch.Rows, batch.Lines, batch.Errorf); err != nil {
+			return err
+		}
+		if !batch.Last {
 			continue
 		}
-		if ended[row.Class] == nil {
-			ended[row.Class] = new(mean)
+		atRow := func(i int, column, format string, args ...any) *stream.Error {
+			err := batch.Errorf(0, column, format, args...)
+			err.Line = s.line(i)
+			return err
 		}
-		ended[row.Class].add(jobs[i].CPUNs)
+		turns, err := s.simulate(o, atRow)
+		if err != nil {
+			return err
+		}
+		if len(turns) == 0 {
+			fmt.Fprintf(messages, "window %d left out: no invocation in it has used CPU time\n", s.id)
+		}
+		if err := out.WriteFunc(s.id, len(turns), func(i int, row *stream.Turn) { s.turn(turns, i, row) }); err != nil {
+			return err
+		}
+		s.reset()
 	}
-	for i := range w.Rows {
-		if usual := ended[w.Rows[i].Class]; usual != nil && !w.Rows[i].EndNs.Valid {
-			jobs[i].CPUNs = max(jobs[i].CPUNs, usual.value())
-		}
-	}
-	return jobs
-}
-
-// mean is the mean of the values added, none of which is negative, rounded
-// down. Their sum may pass 64 bits.
-type mean struct {
-	n, high, low uint64
-}
-
-func (m *mean) add(value int64) {
-	var carry uint64
-	m.low, carry = bits.Add64(m.low, uint64(value), 0)
-	m.high += carry
-	m.n++
-}
-
-func (m *mean) value() int64 {
-	// high < n, as each value is below 2^63.
-	quotient, _ := bits.Div64(m.high, m.low, m.n)
-	return int64(quotient)
-}
-
-// checkWindow refuses rows that contradict themselves or each other, and
-// returns the number of CPUs to simulate.
-func checkWindow(w *stream.Window[stream.Invocation], o Options) (cpus int, err error) {
-	seen := make(map[stream.Name]int, len(w.Rows))
-	for i := range w.Rows {
-		row := &w.Rows[i]
-		if first, twice := seen[row.Invocation]; twice {
-			return 0, w.Errorf(i, "invocation", "%q is on line %d of this window already", row.Invocation, w.Lines[first])
-		}
-		seen[row.Invocation] = i
-		if row.EndNs.Valid && row.EndNs.Nanos < row.ArrivalNs {
-			return 0, w.Errorf(i, "end_ns", "%d is before arrival_ns, which is %d", row.EndNs.Nanos, row.ArrivalNs)
-		}
-		if row.BeginNs != w.Rows[0].BeginNs {
-			return 0, w.Errorf(i, "begin_ns", "differs from that on line %d of this window", w.Lines[0])
-		}
-		if o.CPUs == 0 && row.CPUs != w.Rows[0].CPUs {
-			return 0, w.Errorf(i, "cpus", "%d differs from the %d on line %d of this window; --cpus N simulates N instead",
-				row.CPUs, w.Rows[0].CPUs, w.Lines[0])
-		}
-	}
-	if o.CPUs > 0 {
-		return o.CPUs, nil
-	}
-	return int(w.Rows[0].CPUs), nil
 }

@@ -21,6 +21,8 @@ type Options struct {
 	// History is how many windows, the current one included, the slices and
 	// waits are taken from; 1 to [MaxHistory].
 	History int
+	// RankBy is what orders the classes.
+	RankBy RankBy
 	// Unknown asks for a row for functions that the policy does not know.
 	Unknown bool
 }
@@ -95,7 +97,7 @@ func (t *Tuner) Policy(w *stream.Window[stream.Turn]) ([]stream.Policy, error) {
 	for i, class := range classes {
 		policies[i] = classPolicy{row: t.row(class, utilPct), keys: class.keys}
 	}
-	rows := ranked(policies)
+	rows := t.options.RankBy.ranked(policies)
 	t.Follow(rows)
 	return rows, nil
 }
@@ -144,13 +146,36 @@ func (t *Tuner) row(class *pool, utilPct float64) stream.Policy {
 	}
 }
 
-// ranked gives out the ranks, from 1 without gaps: by wait, then by predicted
-// slice as the row shows it, then by class and from_ns. It returns the rows of
-// all keys.
-func ranked(policies []classPolicy) []stream.Policy {
+// RankBy is what orders the classes, the least first.
+type RankBy string
+
+const (
+	// RankByWait is the median wait of the class's invocations under SRPT: the
+	// paper's rule.
+	RankByWait RankBy = "wait"
+	// RankBySlice is the predicted slice: the artifact's rule.
+	RankBySlice RankBy = "slice"
+	// RankByDemand is the mean CPU time that the class's invocations need.
+	RankByDemand RankBy = "demand"
+)
+
+// of is the time that orders the class of a row.
+func (by RankBy) of(row *stream.Policy) stream.Nanos {
+	switch by {
+	case RankBySlice:
+		return row.PredictedNs
+	case RankByDemand:
+		return row.DemandNs
+	}
+	return row.WaitNs
+}
+
+// ranked gives out the ranks, from 1 without gaps: ties by predicted slice as
+// the row shows it, then by class and from_ns. It returns the rows of all keys.
+func (by RankBy) ranked(policies []classPolicy) []stream.Policy {
 	slices.SortFunc(policies, func(a, b classPolicy) int {
 		return cmp.Or(
-			cmp.Compare(a.row.WaitNs, b.row.WaitNs),
+			cmp.Compare(by.of(&a.row), by.of(&b.row)),
 			cmp.Compare(a.row.PredictedNs, b.row.PredictedNs),
 			cmp.Compare(a.row.Class, b.row.Class),
 			cmp.Compare(a.row.FromNs, b.row.FromNs))
