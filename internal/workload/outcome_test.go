@@ -94,7 +94,7 @@ func TestPercentile(t *testing.T) {
 		hundred[i] = int64(i + 1)
 	}
 	for p, want := range map[int]int64{0: 1, 1: 1, 50: 50, 90: 90, 99: 99, 100: 100} {
-		if got := percentile(hundred, p); got != want {
+		if got := Percentile(hundred, p); got != want {
 			t.Errorf("%d%% of 1 to 100: %d, want %d", p, got, want)
 		}
 	}

@@ -71,13 +71,13 @@ func summarize(class string, outcomes []Outcome) Summary {
 	s.LateNs /= n
 	s.Slowdown /= n
 	slices.Sort(turnarounds)
-	s.P50Ns, s.P90Ns, s.P99Ns = percentile(turnarounds, 50), percentile(turnarounds, 90), percentile(turnarounds, 99)
+	s.P50Ns, s.P90Ns, s.P99Ns = Percentile(turnarounds, 50), Percentile(turnarounds, 90), Percentile(turnarounds, 99)
 	return s
 }
 
-// percentile returns the smallest of the sorted values that at least p % of
+// Percentile returns the smallest of the sorted values that at least p % of
 // them do not exceed.
-func percentile(sorted []int64, p int) int64 {
+func Percentile(sorted []int64, p int) int64 {
 	rank := (len(sorted)*p + 99) / 100
 	return sorted[max(rank, 1)-1]
 }
