@@ -16,7 +16,7 @@ type change struct {
 	running, waiting int
 }
 
-// TestSRPTProperties checks what must hold of any turns, from the turns alone.
+// TestSRPTProperties checks what must hold of any turns of SRPT.
 func TestSRPTProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		jobs, cfg := drawWorkload(t)
@@ -27,51 +27,63 @@ func TestSRPTProperties(t *testing.T) {
 		if most := len(jobs) * (cfg.CPUs + 1); len(turns) > most {
 			t.Errorf("%d turns, want at most %d", len(turns), most)
 		}
-		rest := turns
-		var changes []change
-		for i, job := range jobs {
-			readyNs, servedNs := job.ArrivalNs, int64(0)
-			for len(rest) > 0 && rest[0].Job == i {
-				turn := rest[0]
-				rest = rest[1:]
-				if turn.StartNs < readyNs || turn.SliceNs <= 0 {
-					t.Errorf("job %d: turn %+v, want it after %d and not empty", i, turn, readyNs)
-				}
-				if turn.StartNs == readyNs && servedNs > 0 {
-					t.Errorf("job %d: turn %+v goes on from the one before: they are one", i, turn)
-				}
-				servedNs += turn.SliceNs
-				if turn.SliceNs < cfg.MinSliceNs && servedNs < job.CPUNs {
-					t.Errorf("job %d: turn %+v was ended before the minimum slice of %d", i, turn, cfg.MinSliceNs)
-				}
-				endNs := turn.StartNs + turn.SliceNs
-				changes = append(changes,
-					change{readyNs, 0, +1}, change{turn.StartNs, +1, -1}, change{endNs, -1, 0})
-				readyNs = endNs
+		servedNs := make([]int64, len(jobs))
+		for i, turn := range turns {
+			servedNs[turn.Job] += turn.SliceNs
+			if i > 0 && turns[i-1].Job == turn.Job && turns[i-1].StartNs+turns[i-1].SliceNs == turn.StartNs {
+				t.Errorf("turn %+v goes on from the one before: they are one", turn)
 			}
-			if servedNs != job.CPUNs {
-				t.Errorf("job %d was served %d ns, want %d", i, servedNs, job.CPUNs)
+			if turn.SliceNs < cfg.MinSliceNs && servedNs[turn.Job] < jobs[turn.Job].CPUNs {
+				t.Errorf("turn %+v was ended before the minimum slice of %d", turn, cfg.MinSliceNs)
 			}
 		}
-		if len(rest) > 0 {
-			t.Errorf("turns %+v are not in order of their job", rest)
-		}
-		slices.SortFunc(changes, func(a, b change) int { return cmp.Compare(a.atNs, b.atNs) })
-		var running, waiting int
-		for i, c := range changes {
-			running += c.running
-			waiting += c.waiting
-			if i+1 < len(changes) && changes[i+1].atNs == c.atNs {
-				continue
-			}
-			if running > cfg.CPUs {
-				t.Errorf("at %d: %d jobs run on %d CPUs", c.atNs, running, cfg.CPUs)
-			}
-			if waiting > 0 && running < cfg.CPUs {
-				t.Errorf("at %d: %d jobs wait while only %d of %d CPUs are busy", c.atNs, waiting, running, cfg.CPUs)
-			}
-		}
+		checkTurns(t, jobs, cfg.CPUs, turns)
 	})
+}
+
+// checkTurns checks what must hold of the turns of jobs that do not sleep, under
+// any policy that keeps CPUs busy where switches cost nothing: each job has its
+// CPU time, on one CPU at a time; no CPU runs two; none idles while a job waits.
+func checkTurns(t *rapid.T, jobs []Job, cpus int, turns []Turn) {
+	t.Helper()
+	rest := turns
+	var changes []change
+	for i, job := range jobs {
+		readyNs, servedNs := job.ArrivalNs, int64(0)
+		for len(rest) > 0 && rest[0].Job == i {
+			turn := rest[0]
+			rest = rest[1:]
+			if turn.StartNs < readyNs || turn.SliceNs <= 0 {
+				t.Errorf("job %d: turn %+v, want it after %d and not empty", i, turn, readyNs)
+			}
+			servedNs += turn.SliceNs
+			endNs := turn.StartNs + turn.SliceNs
+			changes = append(changes,
+				change{readyNs, 0, +1}, change{turn.StartNs, +1, -1}, change{endNs, -1, 0})
+			readyNs = endNs
+		}
+		if servedNs != job.CPUNs {
+			t.Errorf("job %d was served %d ns, want %d", i, servedNs, job.CPUNs)
+		}
+	}
+	if len(rest) > 0 {
+		t.Errorf("turns %+v are not in order of their job", rest)
+	}
+	slices.SortFunc(changes, func(a, b change) int { return cmp.Compare(a.atNs, b.atNs) })
+	var running, waiting int
+	for i, c := range changes {
+		running += c.running
+		waiting += c.waiting
+		if i+1 < len(changes) && changes[i+1].atNs == c.atNs {
+			continue
+		}
+		if running > cpus {
+			t.Errorf("at %d: %d jobs run on %d CPUs", c.atNs, running, cpus)
+		}
+		if waiting > 0 && running < cpus {
+			t.Errorf("at %d: %d jobs wait while only %d of %d CPUs are busy", c.atNs, waiting, running, cpus)
+		}
+	}
 }
 
 // TestSRPTIsOptimal: on one CPU that may be taken at any time, nothing has a

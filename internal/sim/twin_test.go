@@ -22,16 +22,15 @@ type twin struct {
 }
 
 type twinJob struct {
-	row       int
-	attained  int64
-	bursts    []int64 // left, the one at hand first
-	sleeps    []int64 // left
-	wakeAt    int64
-	arrivedAt int64
-	phase     twinPhase
-	readySeq  int
-	turns     []Turn
-	end       int64
+	row      int
+	attained int64
+	bursts   []int64 // left, the one at hand first
+	sleeps   []int64 // left
+	wakeAt   int64
+	phase    twinPhase
+	readySeq int
+	turns    []Turn
+	end      int64
 }
 
 type twinPhase int
