@@ -126,7 +126,7 @@ type Policy struct {
 	StdevNs Nanos `csv:"stdev_ns" stream:"optional"`
 	// Penalty is the factor p of the overload rule, from 0 to 1.
 	Penalty Factor `csv:"penalty" stream:"optional"`
-	// WaitNs is the median SRPT wait that gave the rank.
+	// WaitNs is the median SRPT wait of the class's invocations.
 	WaitNs Nanos `csv:"wait_ns" stream:"optional"`
 	// LastNs is the class's slice in the policy before, which inertia mixes
 	// in where it is over 1 ms; 0 where there was none.

@@ -146,7 +146,8 @@ func (t *Tuner) row(class *pool, utilPct float64) stream.Policy {
 	}
 }
 
-// RankBy is what orders the classes, the least first.
+// RankBy is what orders the classes, the least first. The zero value is the
+// paper's rule.
 type RankBy string
 
 const (
@@ -155,7 +156,8 @@ const (
 	RankByWait RankBy = "wait"
 	// RankBySlice is the predicted slice: the artifact's rule.
 	RankBySlice RankBy = "slice"
-	// RankByDemand is the mean CPU time that the class's invocations need.
+	// RankByDemand is the mean CPU time that the class's invocations need: what
+	// alps-tune does unless told otherwise (docs/decisions/0007).
 	RankByDemand RankBy = "demand"
 )
 
