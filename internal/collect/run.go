@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"maps"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -68,7 +68,6 @@ func Run(ctx context.Context, options Options, out, messages io.Writer) (err err
 		out:      stream.NewWriter[stream.Invocation](out),
 		messages: messages,
 		window:   newWindow(classifier),
-		stuck:    map[processID]bool{},
 	}
 	if c.times, err = readCPUTimes(); err != nil {
 		return err
@@ -76,16 +75,26 @@ func Run(ctx context.Context, options Options, out, messages io.Writer) (err err
 	if c.cpus, err = options.CPUs.pick(c.times); err != nil {
 		return err
 	}
-	if c.tracer, err = newTracer(options.sizes); err != nil {
+	tracer, err := newTracer(options.sizes)
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.tracer.Close()) }()
+	defer func() { err = errors.Join(err, tracer.Close()) }()
+	c.kernel = tracer
 	return c.run(ctx, options.Window, options.Count)
+}
+
+// kernelSide is what a run asks of a [tracer].
+type kernelSide interface {
+	Invoked() (map[processID]bool, error)
+	Living() (map[processID]process, error)
+	Ended(take func(process)) error
+	Losses() (losses, error)
 }
 
 // collector is a run.
 type collector struct {
-	tracer   *tracer
+	kernel   kernelSide
 	out      *stream.Writer[stream.Invocation]
 	messages io.Writer
 
@@ -93,7 +102,7 @@ type collector struct {
 	cpus   []int
 	times  map[int]cpuTimes // at the window's begin
 	id     stream.Integer   // of the last window
-	// stuck are processes of which the kernel side misses the end.
+	// stuck are those that the last window waited for in vain.
 	stuck map[processID]bool
 	// lost is the sum of all windows, lostKernel the part of it that the
 	// kernel side counts.
@@ -118,10 +127,13 @@ func (c *collector) run(ctx context.Context, length time.Duration, count int) er
 		if err != nil {
 			return err
 		}
-		if err := c.closeWindow(begin); err != nil {
+		// Asked before the window is closed: what is told to stop while it is
+		// being closed has yet to tell what ended since.
+		last := ctx.Err() != nil || n == count
+		if err := c.closeWindow(begin, last); err != nil {
 			return err
 		}
-		if ctx.Err() != nil || n == count {
+		if last {
 			break
 		}
 		begin = next
@@ -172,13 +184,20 @@ func (c *collector) follow(ctx context.Context, end time.Time) error {
 }
 
 func (c *collector) drain() error {
-	return c.tracer.Ended(func(p process) { c.window.add(&p) })
+	return c.kernel.Ended(func(p process) { c.window.add(&p) })
 }
 
 // closeWindow writes the window that began at an instant.
-func (c *collector) closeWindow(begin instant) error {
-	if err := c.settle(); err != nil {
+func (c *collector) closeWindow(begin instant, last bool) error {
+	wait := settleTime
+	if last {
+		wait = lastSettleTime
+	}
+	if err := c.settle(wait); err != nil {
 		return err
+	}
+	if last {
+		c.window.lost.EndNotSeen += uint64(len(c.stuck))
 	}
 	times, err := readCPUTimes()
 	if err != nil {
@@ -198,47 +217,74 @@ func (c *collector) closeWindow(begin instant) error {
 	return c.tellLosses(id, lost)
 }
 
-// settleTime bounds how long a window waits for ending processes.
-const settleTime = 50 * time.Millisecond
+// How long a window waits for ending processes. One that takes longer comes in
+// the next window; after the last there is none, so its end would be lost.
+const (
+	settleTime     = 50 * time.Millisecond
+	lastSettleTime = time.Second
+)
 
 // settle takes the invocations that live into the window, and those that have
 // ended. In between is a moment in which a process is no longer listed, so
-// that its parent may know of its end already, but still runs: one in that
-// moment is waited for.
-func (c *collector) settle() error {
-	for deadline := time.Now().Add(settleTime); ; time.Sleep(time.Millisecond) {
-		living, err := c.tracer.Living()
+// that its parent may know of its end already, but still runs: one that is in
+// that moment when the window ends is waited for.
+func (c *collector) settle(atMost time.Duration) error {
+	var ending map[processID]bool
+	for deadline := time.Now().Add(atMost); ; time.Sleep(time.Millisecond) {
+		missing, err := c.takeAll()
 		if err != nil {
 			return err
 		}
-		for _, p := range living {
-			c.window.add(&p)
+		if ending == nil {
+			ending = missing
 		}
-		// After the living: these rows replace theirs.
-		if err := c.drain(); err != nil {
-			return err
-		}
-		ending, err := c.tracer.Ending(living)
-		if err != nil {
-			return err
-		}
-		// What was waited for in vain once is not waited for again.
-		ending = slices.DeleteFunc(ending, func(id processID) bool { return c.stuck[id] })
-		if len(ending) == 0 {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			for _, id := range ending {
-				c.stuck[id] = true
-			}
+		// Only what is missing again, as each look may find others that are
+		// about to end.
+		maps.DeleteFunc(ending, func(id processID, _ bool) bool { return !missing[id] })
+		if c.inVain(ending) || time.Now().After(deadline) {
+			c.stuck = ending
 			return nil
 		}
 	}
 }
 
+// takeAll takes the invocations that live or have ended into the window.
+// Missing are those in the table that do neither.
+func (c *collector) takeAll() (missing map[processID]bool, err error) {
+	// The order matters. The kernel side sends an end and then clears the
+	// table: so what is not in the table any more is among the ends if they
+	// are read later. And an end replaces the row of a living one.
+	if missing, err = c.kernel.Invoked(); err != nil {
+		return nil, err
+	}
+	living, err := c.kernel.Living()
+	if err != nil {
+		return nil, err
+	}
+	for id, p := range living {
+		c.window.add(&p)
+		delete(missing, id)
+	}
+	err = c.kernel.Ended(func(p process) {
+		c.window.add(&p)
+		delete(missing, p.processID)
+	})
+	return missing, err
+}
+
+// inVain tells whether all of these were waited for before.
+func (c *collector) inVain(ending map[processID]bool) bool {
+	for id := range ending {
+		if !c.stuck[id] {
+			return false
+		}
+	}
+	return true
+}
+
 // tellLosses says what the window lost; lost is what the collector itself did.
 func (c *collector) tellLosses(id stream.Integer, lost losses) error {
-	kernel, err := c.tracer.Losses()
+	kernel, err := c.kernel.Losses()
 	if err != nil {
 		return err
 	}

@@ -126,25 +126,23 @@ func (t *tracer) Ended(take func(process)) error {
 	}
 }
 
-// Ending returns the invocations that the kernel side has and that are not
-// among the living: their last thread is about to end. It may also have some
-// that began since the living were read.
-func (t *tracer) Ending(living map[processID]process) ([]processID, error) {
-	var ending []processID
+// Invoked returns the invocations in the table. One leaves it after
+// [tracer.Ended] has it.
+func (t *tracer) Invoked() (map[processID]bool, error) {
+	invoked := map[processID]bool{}
 	var key uint64
 	var value bpf.CollectProcess
 	entries := t.objects.Processes.Iterate()
 	for entries.Next(&key, &value) {
-		id := processID{TGID: value.Tgid, StartNs: int64(value.StartNs)}
-		if _, lives := living[id]; value.Invoked != 0 && !lives {
-			ending = append(ending, id)
+		if value.Invoked != 0 {
+			invoked[processID{TGID: value.Tgid, StartNs: int64(value.StartNs)}] = true
 		}
 	}
 	// Forks and exits may change the table faster than it can be read.
 	if err := entries.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) {
 		return nil, fmt.Errorf("reading the table of processes: %w", err)
 	}
-	return ending, nil
+	return invoked, nil
 }
 
 // Living returns the invocations that live. One that ends during the call may
