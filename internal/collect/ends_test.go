@@ -151,7 +151,7 @@ func TestEndAfterTheLastWindowIsALoss(t *testing.T) {
 // Short processes end around the edges of short windows, beside long ones.
 func TestEachEndsInOneWindow(t *testing.T) {
 	const name = "fn-ends"
-	const forks, runs = 250, 8
+	const forks = 100 // of a round
 	for _, length := range []time.Duration{50 * time.Millisecond, 200 * time.Millisecond} {
 		t.Run(length.String(), func(t *testing.T) {
 			options := byComm(name)
@@ -159,7 +159,8 @@ func TestEachEndsInOneWindow(t *testing.T) {
 			s := collect(t, options)
 			long := body(t, name, "sleep")
 			start(t, long)
-			for range runs {
+			rounds := 0
+			for until := time.Now().Add(time.Second); time.Now().Before(until); rounds++ {
 				run(t, body(t, "starter", "renames", fmt.Sprint(forks), name))
 				run(t, body(t, name, "threads", "4", "1ms"))
 			}
@@ -182,7 +183,7 @@ func TestEachEndsInOneWindow(t *testing.T) {
 					ends++
 				}
 			}
-			if want := runs*(forks+1) + 1; len(last) != want || ends != want {
+			if want := rounds*(forks+1) + 1; len(last) != want || ends != want {
 				t.Errorf("%d invocations with %d ends, want %d: %s", len(last), ends, want, &s.messages)
 			}
 		})
