@@ -18,7 +18,7 @@ COLLECT_KERNELS := 6.1 oldest newest
 # VM_TEST runs a package's tests on a kernel: $(call VM_TEST,kernel,packages)
 VM_TEST = CGO_ENABLED=0 $(GO) test -count=1 -exec "$(CURDIR)/bin/alps-vm test --kernel $(1) --cpus 2 --timeout 10m --" $(2)
 
-.PHONY: help build demo test test-native test-vm check generate install clean
+.PHONY: help build demo results bench test test-native test-vm check generate install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,14 @@ build: ## build the four tools into bin/ (needs only Go)
 
 demo: build ## run the whole loop in a virtual machine, before and after; results in out/
 	bin/alps-demo
+
+results: build ## make docs/results.md anew, from simulations of generated and (ALPS_TRACES) published workloads
+	docs/experiments/results.sh
+
+bench: ## measure speed and memory; medians of 5 runs
+	@mkdir -p out
+	ALPS_BENCH_ALL=1 $(GO) test -run '^$$' -bench 'Tool|SRPT/sorted|Run$$|Read|Write' -benchtime 1x -count 5 -timeout 60m ./cmd/alps-sim ./internal/sim ./internal/stream | tee out/bench.txt
+	$(GO) tool benchstat out/bench.txt
 
 test: test-native test-vm ## run all tests, those in the virtual machine included
 

@@ -344,11 +344,12 @@ static void decide(struct task_struct *p, struct task_ctx *tc, struct decision *
 		slice_ns = until_ns - attained_ns;
 	/* Who has used twice what its class does is no longer taken for one of
 	 * it, but for one that needs half as much as it has used. (Not all of it:
-	 * demands vary, and most that have passed the mean are nearly done.) */
+	 * demands vary, and most that have passed the mean are nearly done.) A
+	 * class with several steps says itself what is to be thought of it. */
 	patience_ns = step->patience_ns;
 	if (attained_ns > ALPS_RANK_NS) /* the product stays below 2^50 */
 		attained_ns = ALPS_RANK_NS;
-	if (patience_ns < attained_ns * step->stretch / 2)
+	if (class->steps_len == 1 && patience_ns < attained_ns * step->stretch / 2)
 		patience_ns = attained_ns * step->stretch / 2;
 	tc->key = d->key = tc->arrived_ns + patience_ns;
 	tc->slice_end_ns = tc->counted_ns + slice_ns;

@@ -132,7 +132,10 @@ func (s *alps) decide(job int32) {
 	t.sliceEndNs = attainedNs + t.sliceNs
 	patienceNs := int64(step.Rank) * alpsRankNs
 	if s.byRank != nil {
-		patienceNs = max(int64(s.byRank[uint32(step.Rank)]), min(attainedNs, alpsRankNs)*int64(s.Stretch)/2)
+		patienceNs = int64(s.byRank[uint32(step.Rank)])
+		if len(steps) == 1 {
+			patienceNs = max(patienceNs, min(attainedNs, alpsRankNs)*int64(s.Stretch)/2)
+		}
 	}
 	t.key = s.e.job(job).ArrivalNs + patienceNs
 }

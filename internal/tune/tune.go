@@ -1,7 +1,6 @@
 package tune
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,8 +68,9 @@ func (t *Tuner) Follow(rows []stream.Policy) {
 
 // Policy returns the policy after a window: for each class of the history, and
 // for class [UnknownClass] if that is asked for and the keys have a parent
-// cgroup, one row for each of its keys. The rows are ordered by rank, then key,
-// and have no frame; the writer of the stream gives them theirs.
+// cgroup, one row for each of its keys, or several by attained CPU time. The rows
+// are ordered by the rank of a class's first one, then by class, key and from_ns.
+// They have no frame; the writer of the stream gives them theirs.
 //
 // What is wrong with a row of the window is returned as a [*stream.Error], and
 // the Tuner is as if it had not seen that window.
@@ -95,7 +95,7 @@ func (t *Tuner) Policy(w *stream.Window[stream.Turn]) ([]stream.Policy, error) {
 	}
 	policies := make([]classPolicy, len(classes))
 	for i, class := range classes {
-		policies[i] = classPolicy{row: t.row(class, utilPct), keys: class.keys}
+		policies[i] = classPolicy{row: t.row(class, utilPct), pool: class}
 	}
 	rows := t.options.RankBy.ranked(policies)
 	t.Follow(rows)
@@ -115,12 +115,6 @@ func (t *Tuner) utilPct(w *stream.Window[stream.Turn]) (float64, error) {
 		}
 	}
 	return float64(first), nil
-}
-
-// classPolicy is a row that holds for all keys of a class.
-type classPolicy struct {
-	row  stream.Policy
-	keys []string
 }
 
 // row applies the rules to a class. The rank and the key are left out.
@@ -144,51 +138,4 @@ func (t *Tuner) row(class *pool, utilPct float64) stream.Policy {
 		LastNs:      stream.Nanos(lastNs),
 		DemandNs:    stream.Nanos(roundNs(Mean{}.Predict(class.demandsNs))),
 	}
-}
-
-// RankBy is what orders the classes, the least first. The zero value is the
-// paper's rule.
-type RankBy string
-
-const (
-	// RankByWait is the median wait of the class's invocations under SRPT: the
-	// paper's rule.
-	RankByWait RankBy = "wait"
-	// RankBySlice is the predicted slice: the artifact's rule.
-	RankBySlice RankBy = "slice"
-	// RankByDemand is the mean CPU time that the class's invocations need: what
-	// alps-tune does unless told otherwise (docs/decisions/0007).
-	RankByDemand RankBy = "demand"
-)
-
-// of is the time that orders the class of a row.
-func (by RankBy) of(row *stream.Policy) stream.Nanos {
-	switch by {
-	case RankBySlice:
-		return row.PredictedNs
-	case RankByDemand:
-		return row.DemandNs
-	}
-	return row.WaitNs
-}
-
-// ranked gives out the ranks, from 1 without gaps: ties by predicted slice as
-// the row shows it, then by class and from_ns. It returns the rows of all keys.
-func (by RankBy) ranked(policies []classPolicy) []stream.Policy {
-	slices.SortFunc(policies, func(a, b classPolicy) int {
-		return cmp.Or(
-			cmp.Compare(by.of(&a.row), by.of(&b.row)),
-			cmp.Compare(a.row.PredictedNs, b.row.PredictedNs),
-			cmp.Compare(a.row.Class, b.row.Class),
-			cmp.Compare(a.row.FromNs, b.row.FromNs))
-	})
-	var rows []stream.Policy
-	for i, p := range policies {
-		for _, key := range p.keys {
-			row := p.row
-			row.Rank, row.Key = stream.Count(i+1), key
-			rows = append(rows, row)
-		}
-	}
-	return rows
 }

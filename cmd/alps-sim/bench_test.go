@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"alps/internal/stream"
+	"alps/internal/workload"
+)
+
+// BenchmarkTool runs the tool as a process, from a CSV file to a CSV file: a
+// window of a million invocations, ten of a hundred thousand, and (ALPS_BENCH_ALL)
+// a window of ten million. It reports how many it does in a second, its peak
+// memory for each invocation of a window, and over the first case how much longer
+// an invocation takes.
+func BenchmarkTool(b *testing.B) {
+	const million = 1_000_000
+	tool := filepath.Join(b.TempDir(), "alps-sim")
+	if out, err := exec.Command("go", "build", "-o", tool, ".").CombinedOutput(); err != nil {
+		b.Fatalf("%v: %s", err, out)
+	}
+	var million1 float64 // seconds
+	for _, c := range []struct{ invocations, windows int }{{million, 1}, {million, 10}, {10 * million, 1}} {
+		b.Run(fmt.Sprintf("invocations=%d/windows=%d", c.invocations, c.windows), func(b *testing.B) {
+			if c.invocations > million && os.Getenv("ALPS_BENCH_ALL") == "" {
+				b.Skip("10 million invocations take a minute; set ALPS_BENCH_ALL=1 for them")
+			}
+			in := windowsFile(b, c.invocations, c.windows)
+			var peak int64
+			b.ResetTimer()
+			for b.Loop() {
+				out, err := os.Create(filepath.Join(b.TempDir(), "turns.csv"))
+				if err != nil {
+					b.Fatal(err)
+				}
+				cmd := exec.Command(tool, in)
+				cmd.Stdout, cmd.Stderr = out, os.Stderr
+				if err := cmd.Run(); err != nil {
+					b.Fatal(err)
+				}
+				out.Close()
+				peak = max(peak, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss*1024)
+			}
+			seconds := b.Elapsed().Seconds() / float64(b.N)
+			b.ReportMetric(float64(c.invocations)/seconds/1e6, "Minvocations/s")
+			b.ReportMetric(float64(peak)/float64(c.invocations/c.windows), "bytes/invocation")
+			if c.invocations == million && c.windows == 1 {
+				million1 = seconds
+			} else if million1 > 0 {
+				b.ReportMetric(seconds/million1, "times-as-long")
+			}
+		})
+	}
+}
+
+// windowsFile makes a file of invocations of 1 to 100 ms in 100 classes at 90% of
+// one CPU.
+func windowsFile(b *testing.B, invocations, windows int) string {
+	b.Helper()
+	s := workload.DefaultSynthetic
+	s.Invocations, s.Classes, s.MinDemand, s.MaxDemand = invocations, 100, time.Millisecond, 100*time.Millisecond
+	trace, err := workload.Generate(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	span := time.Duration(trace[len(trace)-1].ArrivalNs)
+	path := filepath.Join(b.TempDir(), "invocations.csv")
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	length := span/time.Duration(windows) + time.Second
+	if windows == 1 {
+		length = 2 * span // nobody runs into a second one
+	}
+	if err := workload.WriteWindows(stream.NewWriter[stream.Invocation](f), trace, workload.WindowOptions{Length: length, CPUs: 1}); err != nil {
+		b.Fatal(err)
+	}
+	trace = nil
+	runtime.GC()
+	return path
+}

@@ -1,0 +1,136 @@
+package tune
+
+import (
+	"cmp"
+	"slices"
+
+	"alps/internal/gittins"
+	"alps/internal/stream"
+)
+
+// RankBy is what orders the classes, the least first. The zero value is the
+// paper's rule.
+type RankBy string
+
+const (
+	// RankByWait is the median wait of the class's invocations under SRPT: the
+	// paper's rule.
+	RankByWait RankBy = "wait"
+	// RankBySlice is the predicted slice: the artifact's rule.
+	RankBySlice RankBy = "slice"
+	// RankByDemand is the mean CPU time that the class's invocations need.
+	RankByDemand RankBy = "demand"
+	// RankByGittins is the Gittins index of the class's demands, by what an
+	// invocation has used: up to MaxSteps rows a class.
+	RankByGittins RankBy = "gittins"
+)
+
+// MaxSteps is the most rows of a key that alps-load takes.
+const MaxSteps = 8
+
+// maxDemands is how many demands of a class its index is made of: at evenly
+// spaced ranks, if there are more. More change nothing that eight steps show.
+const maxDemands = 1000
+
+// classPolicy is what holds for all keys of a class. The row has no rank yet,
+// and is the first one of the class.
+type classPolicy struct {
+	row  stream.Policy
+	pool *pool
+}
+
+// ranked gives out the ranks, from 1 without gaps, and returns the rows of all
+// keys: by the rank of their class's first row, then by class, key and from_ns.
+func (by RankBy) ranked(policies []classPolicy) []stream.Policy {
+	if by == RankByGittins {
+		return rankedByGittins(policies)
+	}
+	// Ties go by predicted slice as the row shows it, then by class.
+	slices.SortFunc(policies, func(a, b classPolicy) int {
+		return cmp.Or(
+			cmp.Compare(by.of(&a.row), by.of(&b.row)),
+			cmp.Compare(a.row.PredictedNs, b.row.PredictedNs),
+			cmp.Compare(a.row.Class, b.row.Class))
+	})
+	var rows []stream.Policy
+	for i, p := range policies {
+		p.row.Rank = stream.Count(i + 1)
+		rows = appendKeys(rows, p.pool.keys, []stream.Policy{p.row})
+	}
+	return rows
+}
+
+// of is the time that orders the class of a row.
+func (by RankBy) of(row *stream.Policy) stream.Nanos {
+	switch by {
+	case RankBySlice:
+		return row.PredictedNs
+	case RankByDemand:
+		return row.DemandNs
+	}
+	return row.WaitNs
+}
+
+// rankedByGittins makes of each class a row for each step of its index. Equal
+// indices have equal ranks. The demand of a row is the index itself: the CPU time
+// to be spent for an invocation to be done, as far as is to be expected of one
+// that has used so much.
+func rankedByGittins(policies []classPolicy) []stream.Policy {
+	steps := make([]gittins.Steps, len(policies))
+	for i, p := range policies {
+		steps[i] = indexSteps(p.pool.demandsNs)
+	}
+	ranks := gittins.Ranks(steps)
+	order := make([]int, len(policies))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(ranks[a][0], ranks[b][0]), cmp.Compare(policies[a].row.Class, policies[b].row.Class))
+	})
+	var rows []stream.Policy
+	for _, i := range order {
+		of := make([]stream.Policy, len(steps[i]))
+		for k, step := range steps[i] {
+			of[k] = policies[i].row
+			of[k].FromNs, of[k].Rank = stream.Nanos(step.FromNs), stream.Count(ranks[i][k])
+			of[k].DemandNs = stream.Nanos(max(roundNs(step.RankNs), 1))
+		}
+		rows = appendKeys(rows, policies[i].pool.keys, of)
+	}
+	return rows
+}
+
+// appendKeys appends the rows of a class for each of its keys.
+func appendKeys(rows []stream.Policy, keys []string, of []stream.Policy) []stream.Policy {
+	for _, key := range keys {
+		for _, row := range of {
+			row.Key = key
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// indexSteps is the index of a class's demands in steps. Where there is no
+// demand to go by, or none that can be counted with, the index is the mean.
+func indexSteps(demandsNs []int64) gittins.Steps {
+	d, err := gittins.New(gittins.Spread(thinned(demandsNs)))
+	if err != nil {
+		return gittins.Steps{{RankNs: max(mean(demandsNs), 1)}}
+	}
+	return d.Steps(MaxSteps)
+}
+
+// thinned leaves at most maxDemands of the values, which it sorts.
+func thinned(ns []int64) []int64 {
+	slices.Sort(ns)
+	if len(ns) <= maxDemands {
+		return ns
+	}
+	few := make([]int64, maxDemands)
+	for i := range few {
+		few[i] = ns[(2*i+1)*len(ns)/(2*maxDemands)]
+	}
+	return few
+}
