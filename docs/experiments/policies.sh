@@ -7,31 +7,48 @@ cd "$(dirname "$0")/../.."
 traces=${ALPS_TRACES:-../shared/traces}
 policies=srpt,gittins,alps,alps-paper,sfs,eevdf,cfs,rr,fifo
 
-# Prints the windows of a workload. Arguments: its kind, CPUs, seed.
-windows() {
-	local kind=$1 cpus=$2 seed=$3 sample
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Makes $work/windows.csv of a workload, and sets skip to how many of its windows
+# only teach. Arguments: its kind, CPUs, seed.
+make_windows() {
+	local kind=$1 cpus=$2 seed=$3
+	skip=2
 	case $kind in
 	alps-huawei | alps-azure | sfs)
-		sample=1/$((24 / cpus))
-		bin/alps-workload trace --format "${kind%-*}" --demands "$traces/demands.csv" --sample "$sample" \
-			--cpus "$cpus" --seed "$seed" "$traces/$kind.txt" |
-			bin/alps-workload windows --cpus "$cpus" --window 10s
+		# One sample of the trace teaches, another one is judged.
+		for s in $((2 * seed - 1)) $((2 * seed)); do
+			bin/alps-workload trace --format "${kind%-*}" --demands "$traces/demands.csv" --sample 1/$((24 / cpus)) \
+				--cpus "$cpus" --seed "$s" "$traces/$kind.txt" >"$work/$((s % 2)).csv"
+		done
+		skip=$(tail -n 1 "$work/1.csv" | awk -F, '{ print int($1 / 60e9) + 1 }')
+		awk -F, -v OFS=, -v skip="$skip" 'FNR == 1 { file++ } FNR == 1 && file == 2 { next }
+			file == 2 { $1 = sprintf("%.0f", $1 + skip * 60e9) } { print }' "$work/1.csv" "$work/0.csv" |
+			bin/alps-workload windows --cpus "$cpus" >"$work/windows.csv"
 		;;
 	sleeping)
-		bin/alps-sim generate --invocations $((2000 * cpus)) --cpus "$cpus" --seed "$seed" --sleep-share 0.5 --sleeps 5
+		bin/alps-sim generate --invocations $((2000 * cpus)) --cpus "$cpus" --seed "$seed" \
+			--sleep-share 0.5 --sleeps 5 >"$work/windows.csv"
 		;;
 	*)
-		bin/alps-sim generate --invocations $((2000 * cpus)) --cpus "$cpus" --seed "$seed" --arrivals "$kind"
+		bin/alps-sim generate --invocations $((2000 * cpus)) --cpus "$cpus" --seed "$seed" \
+			--arrivals "$kind" >"$work/windows.csv"
 		;;
 	esac
 }
 
-# Prints "policy n ratio" for each policy.
-ratios() { # KIND CPUS RANK
-	local seed
+# Prints "policy n ratio" for all policies, "by-demand n ratio" and "by-gittins n
+# ratio": sums of the invocations, means of the ratios.
+ratios() { # KIND CPUS
+	local seed by
 	for seed in 1 2 3; do
-		windows "$1" "$2" "$seed" |
-			bin/alps-sim compare -q --policies $policies --baseline srpt --skip 2 --history 100 --rank-by "$3"
+		make_windows "$1" "$2" "$seed"
+		bin/alps-sim compare -q --policies $policies --baseline srpt --skip "$skip" --history 100 --rank-by wait "$work/windows.csv"
+		for by in demand gittins; do
+			bin/alps-sim compare -q --policies srpt,alps --baseline srpt --skip "$skip" --history 100 --rank-by $by "$work/windows.csv" |
+				sed -n "s/^alps,/by-$by,/p"
+		done
 	done | awk -F, '$2 == "*" { n[$1] += $3; sum[$1] += $10 } END { for (p in n) print p, n[p], sum[p] / 3 }'
 }
 
@@ -41,18 +58,19 @@ else
 	kinds=
 	echo "$0: no published traces in $traces (set ALPS_TRACES to their directory); only generated workloads" >&2
 fi
-echo "| workload | CPUs | invocations | ${policies//,/ | } | alps by demand |"
-echo "|---|---|---|${policies//[^,]/---|}---|---|"
+shown=${policies/alps,/alps,by-demand,by-gittins,}
+heads=${shown/alps,by-demand,by-gittins/alps by wait,by demand,by gittins}
+echo "| workload | CPUs | invocations | ${heads//,/ | } |"
+echo "|---|---|---|$(sed 's/[^,]*,*/---|/g' <<<"$shown")"
 for kind in $kinds steady poisson bursty sleeping; do
 	for cpus in 1 2 4; do
-		by_demand=$(ratios "$kind" $cpus demand | awk '$1 == "alps" { printf "%.2f", $3 }')
-		ratios "$kind" $cpus wait | awk -v kind="$kind" -v cpus=$cpus -v policies=$policies -v last="$by_demand" '
+		ratios "$kind" $cpus | awk -v kind="$kind" -v cpus=$cpus -v shown="$shown" '
 			{ n = $2; ratio[$1] = $3 }
 			END {
 				printf "| %s | %d | %d |", kind, cpus, n
-				count = split(policies, names, ",")
+				count = split(shown, names, ",")
 				for (i = 1; i <= count; i++) printf " %.2f |", ratio[names[i]]
-				printf " %s |\n", last
+				print ""
 			}'
 	done
 done
