@@ -43,11 +43,11 @@ EOF
 
 ![SRPT with mistaken predictions](mistakes.svg)
 
-Both findings hold up to a point. With all predictions wrong by up to half, and with the mean of the class for each,
-nearly nothing is lost. Beyond 100% some predictions are 0: invocations that are long and thought to be nothing are
-not ended once they run. With random predictions that begins at once, as a long invocation may have the prediction
-of a short one, and it is worse where arrivals come in bursts. A fair scheduler, which predicts nothing, is the
-mark not to fall behind.
+The first finding holds: errors of a third, and the mean of the class in place of the truth, cost a few percent, and
+even errors that make some predictions 0 leave SRPT far ahead of a fair scheduler, which predicts nothing. The second
+holds for a small share only. What is predicted at random is now and then a long invocation thought to be short: once it
+runs and has used what was predicted, it is thought to have nothing left and is not ended for anybody. Where half or
+more of the predictions are random, a fair scheduler is nearly as good or better, all the more so in bursts.
 
 ## Groups
 

@@ -57,7 +57,7 @@ func (t *Timeline) Groups(cfg sim.Config, minSliceNs int64, bounds []time.Durati
 		return nil, errors.New("the bounds of the groups do not grow")
 	}
 	cfg.KeepTurns = true
-	r, err := sim.Simulate(t.Jobs, cfg, sim.SRPT{MinSliceNs: minSliceNs})
+	r, err := t.run(cfg, sim.SRPT{MinSliceNs: minSliceNs})
 	if err != nil {
 		return nil, err
 	}

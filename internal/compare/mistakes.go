@@ -86,7 +86,7 @@ func (t *Timeline) Mistakes(ctx context.Context, cfg sim.Config, seeds int, done
 }
 
 func (t *Timeline) meanTurnaroundNs(cfg sim.Config, p sim.Policy) (float64, error) {
-	r, err := sim.Simulate(t.Jobs, cfg, p)
+	r, err := t.run(cfg, p)
 	if err != nil {
 		return 0, err
 	}

@@ -24,7 +24,8 @@ type Timeline struct {
 	// CPUs is how many CPUs the invocations share, by the column.
 	CPUs int
 
-	firstWindow []int32 // by job: index of the window in which it was first seen
+	ids         []string // of the invocations
+	firstWindow []int32  // by job: index of the window in which it was first seen
 	class       map[string]int32
 }
 
@@ -110,7 +111,9 @@ func (t *Timeline) add(w *stream.Window[stream.Invocation], cpus int, seen map[s
 		}
 		at, again := seen[string(row.Invocation)]
 		if !again {
-			seen[strings.Clone(string(row.Invocation))] = int32(len(t.Jobs))
+			id := strings.Clone(string(row.Invocation))
+			seen[id] = int32(len(t.Jobs))
+			t.ids = append(t.ids, id)
 			t.Jobs = append(t.Jobs, job)
 			t.firstWindow = append(t.firstWindow, window)
 			beginNs = min(beginNs, job.ArrivalNs)

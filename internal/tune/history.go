@@ -17,6 +17,8 @@ type observed struct {
 	slices  []sample // one a turn
 	waits   []sample // one an invocation
 	demands []sample // one an invocation: the sum of its turns
+	// invocations are the ids of those of demands.
+	invocations []string
 }
 
 // sample is a time of a class.
@@ -75,6 +77,7 @@ func observe(w *stream.Window[stream.Turn]) (*observed, error) {
 			invocations[row.Invocation] = seenInvocation{origin{i, class}, len(o.demands)}
 			o.waits = append(o.waits, sample{class, int64(row.WaitNs)})
 			o.demands = append(o.demands, sample{class, int64(row.SliceNs)})
+			o.invocations = append(o.invocations, strings.Clone(string(row.Invocation)))
 			continue
 		}
 		if seen.class != class {
@@ -100,7 +103,8 @@ type pool struct {
 	keys     []string // sorted
 	slicesNs []int64
 	waitsNs  []int64
-	// demandsNs are the CPU times that the invocations needed in all.
+	// demandsNs are the CPU times that the invocations needed in all, each once:
+	// one that spans windows needs what the last of them tells.
 	demandsNs []int64
 }
 
@@ -114,6 +118,12 @@ func poolClasses(history []*observed) (classes []*pool, all *pool) {
 	type ownedKey struct{ class, key string }
 	owned := make(map[ownedKey]bool)
 	owners := make(map[string]string)
+	last := make(map[string]*observed) // window of each invocation
+	for _, o := range history {
+		for _, id := range o.invocations {
+			last[id] = o
+		}
+	}
 	for _, o := range history {
 		pools := make([]*pool, len(o.classes))
 		for i, name := range o.classes {
@@ -138,9 +148,11 @@ func poolClasses(history []*observed) (classes []*pool, all *pool) {
 			pools[s.class].waitsNs = append(pools[s.class].waitsNs, s.ns)
 			all.waitsNs = append(all.waitsNs, s.ns)
 		}
-		for _, s := range o.demands {
-			pools[s.class].demandsNs = append(pools[s.class].demandsNs, s.ns)
-			all.demandsNs = append(all.demandsNs, s.ns)
+		for i, s := range o.demands {
+			if last[o.invocations[i]] == o {
+				pools[s.class].demandsNs = append(pools[s.class].demandsNs, s.ns)
+				all.demandsNs = append(all.demandsNs, s.ns)
+			}
 		}
 	}
 	for o := range owned {

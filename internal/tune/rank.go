@@ -112,11 +112,14 @@ func appendKeys(rows []stream.Policy, keys []string, of []stream.Policy) []strea
 	return rows
 }
 
-// indexSteps is the index of a class's demands in steps. Where there is no
-// demand to go by, or none that can be counted with, the index is the mean.
+// indexSteps is the index of a class's demands in steps. Where they are all 0 or
+// too large to be counted with, the index is their mean.
 func indexSteps(demandsNs []int64) gittins.Steps {
 	d, err := gittins.New(gittins.Spread(thinned(demandsNs)))
 	if err != nil {
+		if len(demandsNs) == 0 {
+			return gittins.Steps{{RankNs: 1}}
+		}
 		return gittins.Steps{{RankNs: max(mean(demandsNs), 1)}}
 	}
 	return d.Steps(MaxSteps)
