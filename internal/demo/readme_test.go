@@ -54,9 +54,14 @@ func TestMarkedBlock(t *testing.T) {
 	}
 }
 
-// The experiment is offline: it runs here, in a copy of what it may read.
-func TestReadmeExperiment(t *testing.T) {
-	block := readmeBlock(t, "experiment")
+// What is offline runs here, in a copy of what it may read.
+func TestReadmeOffline(t *testing.T) {
+	for _, name := range []string{"compare", "experiment"} {
+		t.Run(name, func(t *testing.T) { runOffline(t, readmeBlock(t, name)) })
+	}
+}
+
+func runOffline(t *testing.T, block string) {
 	dir := t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "testdata/windows"), os.DirFS(filepath.Join(root, "testdata/windows"))); err != nil {
 		t.Fatal(err)
