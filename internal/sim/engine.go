@@ -118,7 +118,7 @@ func simulate(jobs []Job, cfg Config, p Policy) (*Result, error) {
 		e.cpus[i] = cpu{job: none, last: none, dueNs: never}
 	}
 	if cfg.KeepTurns {
-		e.turns = make([]Turn, 0, len(jobs)+len(jobs)/2)
+		e.turns = make([]Turn, 0, 2*len(jobs)) // what is not needed costs no memory
 	} else {
 		e.endNs = make([]int64, len(jobs))
 		e.switches = make([]uint32, len(jobs))

@@ -124,12 +124,17 @@ func (s *srpt) preempt() int32 {
 	}
 	for len(s.endable) > 0 {
 		most := s.endable[0].mirrored()
+		if most.key <= s.e.nowNs {
+			// It is done, or thought to be, and so are all below it.
+			s.endable = s.endable[:0]
+			return none
+		}
 		cpu := s.e.states[most.place].cpu
 		if s.doneNs[most.place] != most.key || s.e.cpus[cpu].sinceNs > s.e.nowNs-s.MinSliceNs {
 			s.endable.pop()
 			continue
 		}
-		if s.waiting[0].key >= max(most.key-s.e.nowNs, 0) {
+		if s.waiting[0].key >= most.key-s.e.nowNs {
 			return none
 		}
 		s.endable.pop()
