@@ -11,7 +11,7 @@ import (
 const (
 	// DefaultStretch is how many times the CPU time that a function needs it
 	// may be passed by.
-	DefaultStretch = 15
+	DefaultStretch = 14
 	// MaxStretch bounds the stretch.
 	MaxStretch = 1000
 	// MaxNs is as long as a function may be passed by at the most, however

@@ -133,7 +133,8 @@ type Policy struct {
 	LastNs Nanos `csv:"last_ns" stream:"optional"`
 
 	// DemandNs is the CPU time that an invocation of the class needs in all,
-	// as far as is known; 0 if that is nothing. alps-load makes of it how long
-	// the class may be passed by.
+	// as far as is known, or of a class with several rows what is to be spent
+	// for one to be done that has used FromNs; 0 if nothing is known. alps-load
+	// makes of it how long the class may be passed by.
 	DemandNs Nanos `csv:"demand_ns" stream:"optional"`
 }

@@ -21,7 +21,8 @@ const (
 	// RankByDemand is the mean CPU time that the class's invocations need.
 	RankByDemand RankBy = "demand"
 	// RankByGittins is the Gittins index of the class's demands, by what an
-	// invocation has used: up to MaxSteps rows a class.
+	// invocation has used: up to MaxSteps rows a class. Classes with few
+	// invocations have one, with the mean.
 	RankByGittins RankBy = "gittins"
 )
 
@@ -112,17 +113,23 @@ func appendKeys(rows []stream.Policy, keys []string, of []stream.Policy) []strea
 	return rows
 }
 
-// indexSteps is the index of a class's demands in steps. Where they are all 0 or
-// too large to be counted with, the index is their mean.
+// minDemands is from how many demands on a class has an index. Of fewer, the mean
+// is the better guess (the study in package gittins), above all as some may be of
+// invocations that the window has cut short.
+const minDemands = 10
+
+// indexSteps is the index of a class's demands in steps, or one step with their
+// mean where they are few, all 0, or too large to be counted with.
 func indexSteps(demandsNs []int64) gittins.Steps {
-	d, err := gittins.New(gittins.Spread(thinned(demandsNs)))
-	if err != nil {
-		if len(demandsNs) == 0 {
-			return gittins.Steps{{RankNs: 1}}
+	if len(demandsNs) >= minDemands {
+		if d, err := gittins.New(gittins.Spread(thinned(demandsNs))); err == nil {
+			return d.Steps(MaxSteps)
 		}
-		return gittins.Steps{{RankNs: max(mean(demandsNs), 1)}}
 	}
-	return d.Steps(MaxSteps)
+	if len(demandsNs) == 0 {
+		return gittins.Steps{{RankNs: 1}}
+	}
+	return gittins.Steps{{RankNs: max(mean(demandsNs), 1)}}
 }
 
 // thinned leaves at most maxDemands of the values, which it sorts.

@@ -52,9 +52,14 @@ func TestDemandCountsOnce(t *testing.T) {
 // TestGittinsRows: the rows of a class are the steps of its index.
 func TestGittinsRows(t *testing.T) {
 	tuner := newTuner(func(o *Options) { o.RankBy = RankByGittins })
-	rows := mustPolicy(t, tuner, windowOf(1, 50,
-		turn{"a", "a1", 10, 0}, turn{"a", "a2", 100, 0}, turn{"b", "b1", 40, 0}))
-	a, err := gittins.New(gittins.Spread([]int64{10 * ms, 100 * ms}))
+	turns := []turn{{"b", "b1", 40, 0}, {"b", "b2", 60, 0}}
+	var demandsNs []int64
+	for i := range 5 {
+		turns = append(turns, turn{"a", fmt.Sprint("s", i), 10, 0}, turn{"a", fmt.Sprint("l", i), 100, 0})
+		demandsNs = append(demandsNs, 10*ms, 100*ms)
+	}
+	rows := mustPolicy(t, tuner, windowOf(1, 50, turns...))
+	a, err := gittins.New(gittins.Spread(demandsNs))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +68,8 @@ func TestGittinsRows(t *testing.T) {
 	for _, row := range rows {
 		if row.Class == "a" {
 			of = append(of, row)
+		} else if row.FromNs != 0 || row.DemandNs != 50*ms {
+			t.Errorf("a class of few has the row %+v, want one with its mean", row)
 		}
 	}
 	if len(of) != len(steps) || len(of) < 3 {
