@@ -127,6 +127,15 @@ func TestALPSByHand(t *testing.T) {
 			"who outlives its class falls back", classJobs([3]int64{0, 0, 200}, [3]int64{1, 90, 20}), 1,
 			ALPS{Tables: []Table{rankTable([2]int64{10, 10}, [2]int64{10, 20})}, Stretch: 2}, []float64{220, 160},
 		},
+		{
+			// Two steps say themselves what is thought of it: due at 20 throughout,
+			// it goes on.
+			"not if its class has steps", classJobs([3]int64{0, 0, 200}, [3]int64{1, 90, 20}), 1,
+			ALPS{Tables: []Table{{Classes: [][]Step{
+				{{Rank: 1, SliceNs: 10 * ms, DemandNs: 10 * ms}, {FromNs: 50 * ms, Rank: 1, SliceNs: 10 * ms, DemandNs: 10 * ms}},
+				{{Rank: 2, SliceNs: 10 * ms, DemandNs: 20 * ms}},
+			}}}, Stretch: 2}, []float64{200, 220},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
