@@ -67,12 +67,12 @@ func (l *Demands) tabulate(t *Timeline) error {
 	var err error
 	for class, ns := range byClass {
 		if len(ns) > 0 {
-			if table.Classes[class], err = gittins.New(gittins.Spread(thinned(ns))); err != nil {
+			if table.Classes[class], err = gittins.New(gittins.Spread(gittins.Thin(ns, maxDemands))); err != nil {
 				return err
 			}
 		}
 	}
-	if table.Unknown, err = gittins.New(gittins.Spread(thinned(all))); err != nil {
+	if table.Unknown, err = gittins.New(gittins.Spread(gittins.Thin(all, maxDemands))); err != nil {
 		return err
 	}
 	if n := len(l.tables); n > 0 && l.tables[n-1].FromNs >= table.FromNs {
@@ -80,19 +80,6 @@ func (l *Demands) tabulate(t *Timeline) error {
 	}
 	l.tables = append(l.tables, table)
 	return nil
-}
-
-// thinned leaves at most maxDemands of the values, which it sorts.
-func thinned(ns []int64) []int64 {
-	slices.Sort(ns)
-	if len(ns) <= maxDemands {
-		return ns
-	}
-	few := make([]int64, maxDemands)
-	for i := range few {
-		few[i] = ns[(2*i+1)*len(ns)/(2*maxDemands)]
-	}
-	return few
 }
 
 // Tables returns the tables that came into force, in order of time.

@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -95,5 +94,3 @@ func (l *Tables) Tables() []sim.Table {
 	}
 	return tables
 }
-
-var errNothingLearnt = errors.New("no window has taught anything before the last one; a policy that learns needs two windows or more")

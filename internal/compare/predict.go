@@ -56,7 +56,7 @@ func ParsePrediction(text string) (Prediction, error) {
 	}
 	pct, err := strconv.ParseFloat(number, 64)
 	if err != nil || !(pct >= 0 && pct <= most) {
-		return Prediction{}, fmt.Errorf("%s:%s: a number from 0 to %g has to follow %s:", kind, number, most, kind)
+		return Prediction{}, fmt.Errorf("%s:%s: after the colon has to come a number from 0 to %g", kind, number, most)
 	}
 	return Prediction{Kind: kind, Pct: pct}, nil
 }

@@ -213,3 +213,14 @@ func TestSpread(t *testing.T) {
 		t.Errorf("got %d\nwant %d", got, want)
 	}
 }
+
+func TestThin(t *testing.T) {
+	// Of ten, four: those in the middle of each quarter, 0-2.5, 2.5-5 and so on.
+	got := Thin([]int64{9, 0, 1, 2, 3, 4, 5, 6, 7, 8}, 4)
+	if want := []int64{1, 3, 6, 8}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := Thin([]int64{3, 1, 2}, 3); !slices.Equal(got, []int64{1, 2, 3}) {
+		t.Errorf("%v", got)
+	}
+}

@@ -1,6 +1,9 @@
 package gittins
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Spread returns samples that allow for what a few samples do not show: five for
 // each, of which it is the middle one: 3/4, 7/8, 1, 5/4 and 2 times it, rounded
@@ -16,4 +19,19 @@ func Spread(samplesNs []int64) []int64 {
 		spread = append(spread, ns-ns/4, ns-ns/8, ns, more, twice)
 	}
 	return spread
+}
+
+// Thin returns at most so many of the samples, at least 1: those at evenly spaced
+// ranks, if there are more. It sorts the samples.
+func Thin(samplesNs []int64, atMost int) []int64 {
+	slices.Sort(samplesNs)
+	n := len(samplesNs)
+	if n <= atMost {
+		return samplesNs
+	}
+	few := make([]int64, atMost)
+	for i := range few {
+		few[i] = samplesNs[(2*i+1)*n/(2*atMost)]
+	}
+	return few
 }

@@ -122,7 +122,7 @@ const minDemands = 10
 // mean where they are few, all 0, or too large to be counted with.
 func indexSteps(demandsNs []int64) gittins.Steps {
 	if len(demandsNs) >= minDemands {
-		if d, err := gittins.New(gittins.Spread(thinned(demandsNs))); err == nil {
+		if d, err := gittins.New(gittins.Spread(gittins.Thin(demandsNs, maxDemands))); err == nil {
 			return d.Steps(MaxSteps)
 		}
 	}
@@ -130,17 +130,4 @@ func indexSteps(demandsNs []int64) gittins.Steps {
 		return gittins.Steps{{RankNs: 1}}
 	}
 	return gittins.Steps{{RankNs: max(mean(demandsNs), 1)}}
-}
-
-// thinned leaves at most maxDemands of the values, which it sorts.
-func thinned(ns []int64) []int64 {
-	slices.Sort(ns)
-	if len(ns) <= maxDemands {
-		return ns
-	}
-	few := make([]int64, maxDemands)
-	for i := range few {
-		few[i] = ns[(2*i+1)*len(ns)/(2*maxDemands)]
-	}
-	return few
 }
