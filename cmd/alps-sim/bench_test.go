@@ -5,13 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
-
-	"alps/internal/stream"
-	"alps/internal/workload"
 )
 
 // BenchmarkTool runs the tool as a process, from a CSV file to a CSV file: a
@@ -31,7 +27,7 @@ func BenchmarkTool(b *testing.B) {
 			if c.invocations > million && os.Getenv("ALPS_BENCH_ALL") == "" {
 				b.Skip("10 million invocations take a minute; set ALPS_BENCH_ALL=1 for them")
 			}
-			in := windowsFile(b, c.invocations, c.windows)
+			in := windowsFile(b, tool, c.invocations, c.windows)
 			var peak int64
 			b.ResetTimer()
 			for b.Loop() {
@@ -60,30 +56,23 @@ func BenchmarkTool(b *testing.B) {
 }
 
 // windowsFile makes a file of invocations of 1 to 100 ms in 100 classes at 90% of
-// one CPU.
-func windowsFile(b *testing.B, invocations, windows int) string {
+// one CPU. The tool makes it: what this process would hold for it would count as
+// the peak of the processes that it starts.
+func windowsFile(b *testing.B, tool string, invocations, windows int) string {
 	b.Helper()
-	s := workload.DefaultSynthetic
-	s.Invocations, s.Classes, s.MinDemand, s.MaxDemand = invocations, 100, time.Millisecond, 100*time.Millisecond
-	trace, err := workload.Generate(s)
-	if err != nil {
-		b.Fatal(err)
-	}
-	span := time.Duration(trace[len(trace)-1].ArrivalNs)
 	path := filepath.Join(b.TempDir(), "invocations.csv")
-	f, err := os.Create(path)
+	out, err := os.Create(path)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer f.Close()
-	length := span/time.Duration(windows) + time.Second
-	if windows == 1 {
-		length = 2 * span // nobody runs into a second one
-	}
-	if err := workload.WriteWindows(stream.NewWriter[stream.Invocation](f), trace, workload.WindowOptions{Length: length, CPUs: 1}); err != nil {
+	defer out.Close()
+	// An invocation needs 22 ms on average.
+	span := time.Duration(invocations) * 25 * time.Millisecond
+	cmd := exec.Command(tool, "generate", "--invocations", fmt.Sprint(invocations), "--classes", "100",
+		"--min-demand", "1ms", "--max-demand", "100ms", "--window", (span / time.Duration(windows)).String())
+	cmd.Stdout, cmd.Stderr = out, os.Stderr
+	if err := cmd.Run(); err != nil {
 		b.Fatal(err)
 	}
-	trace = nil
-	runtime.GC()
 	return path
 }
