@@ -55,13 +55,16 @@ var bodies = map[string]func(args []string){
 			unix.Nanosleep(&unix.Timespec{Nsec: 1_000_000}, nil)
 		}
 	},
-	// forks runs one short process after another for ever, with pauses.
+	// forks runs one short process after another for ever, with pauses that are
+	// three times as long: a slow emulation would else do nothing but fork.
 	"forks": func([]string) {
-		for {
-			time.Sleep(20 * time.Millisecond)
+		for pause := 20 * time.Millisecond; ; {
+			time.Sleep(pause)
+			began := time.Now()
 			if err := exec.Command("/bin/true").Run(); err != nil {
 				fatal(err)
 			}
+			pause = max(20*time.Millisecond, 3*time.Since(began))
 		}
 	},
 	// rename NAME: spins, also after its name has changed, which it does as
