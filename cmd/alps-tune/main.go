@@ -13,7 +13,8 @@ import (
 )
 
 type flags struct {
-	Predictor string        `default:"mean" placeholder:"NAME" help:"What predicts a class's slice: mean (default: ${default})."`
+	Predictor string        `default:"mean" placeholder:"NAME" help:"What predicts a class's slice: mean, median, last, ewma, linear or quantile (default: ${default})."`
+	Quantile  float64       `default:"0.75" placeholder:"Q" help:"Of the predictor quantile: 0 to 1 (default: ${default})."`
 	Alpha     float64       `default:"1" placeholder:"X" help:"Factor of the predicted slice, 0 to 1000 (default: ${default})."`
 	Beta      float64       `default:"1" placeholder:"X" help:"Factor of the standard deviation taken off it, 0 to 1000 (default: ${default})."`
 	Theta     float64       `default:"50" placeholder:"PCT" help:"Utilisation from which on slices are cut, 0 to 100 (default: ${default})."`
@@ -32,7 +33,7 @@ type flags struct {
 
 // Validate is called by kong.
 func (f *flags) Validate() error {
-	predictor, err := tune.PredictorNamed(f.Predictor)
+	predictor, err := tune.PredictorNamed(f.Predictor, f.Quantile)
 	if err != nil {
 		return err
 	}

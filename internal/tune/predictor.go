@@ -2,7 +2,6 @@ package tune
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -14,20 +13,34 @@ type Predictor interface {
 	Predict(slicesNs []int64) float64
 }
 
-// predictors has all predictors by the name that --predictor takes.
-var predictors = map[string]Predictor{
-	"mean": Mean{},
-}
+// DefaultQuantile is what [PredictorNamed] takes for quantile if it is not told.
+const DefaultQuantile = 0.75
 
-// PredictorNamed returns the predictor of that name.
-func PredictorNamed(name string) (Predictor, error) {
-	if p, ok := predictors[name]; ok {
-		return p, nil
+// EWMAWeight is the weight of the newest slice in the ALPS artifact.
+const EWMAWeight = 0.2
+
+// predictorNames are the names that --predictor takes.
+var predictorNames = []string{"mean", "median", "last", "ewma", "linear", "quantile"}
+
+// PredictorNamed returns the predictor of that name. The quantile, from 0 to 1, is
+// that of the predictor of that name.
+func PredictorNamed(name string, quantile float64) (Predictor, error) {
+	switch name {
+	case "mean":
+		return Mean{}, nil
+	case "median":
+		return Median{}, nil
+	case "last":
+		return Last{}, nil
+	case "ewma":
+		return EWMA{Weight: EWMAWeight}, nil
+	case "linear":
+		return Linear{}, nil
+	case "quantile":
+		if !(quantile >= 0 && quantile <= 1) {
+			return nil, fmt.Errorf("quantile %g is not from 0 to 1", quantile)
+		}
+		return Quantile{Q: quantile}, nil
 	}
-	var names []string
-	for known := range predictors {
-		names = append(names, known)
-	}
-	slices.Sort(names)
-	return nil, fmt.Errorf("there is no predictor %q; there is: %s", name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("there is no predictor %q; there is: %s", name, strings.Join(predictorNames, ", "))
 }
