@@ -2,13 +2,15 @@
 // invocations and writes the turns on a CPU that SRPT (shortest remaining
 // processing time) would have given them.
 //
-// The engine, [SRPT], is exact and event-driven: its cost grows with the
-// number of invocations and turns, not with the simulated time. It knows
-// nothing of streams. [Turns] applies it to one window, [Run] to a stream.
-// All of them are deterministic: the same values in give the same values out.
+// [Turns] does that for one window, [Run] for a stream. [Simulate] is below both:
+// it runs jobs under a [Policy] on one engine (engine.go), exact and event-driven,
+// whose cost grows with the number of jobs and turns, not with the simulated time.
+// It knows nothing of streams. All of them are deterministic: the same values in
+// give the same values out.
 //
-// The other scheduling policies stand next to SRPT in a file each, with the type
-// [Policy]: [FIFO], [RR], and the kernel's own, [CFS] and [EEVDF]. Checking the
-// jobs, ordering them by arrival and grouping the turns by job is common to all
-// (sim.go).
+// Each policy stands in a file of its own and says in its doc comment what it leaves
+// out: [SRPT], [FIFO], [RR], the kernel's [CFS] and [EEVDF], [SFS], [ALPS] as
+// alps-load puts it into the kernel, [ALPSPaper], and [Gittins]. What is to learn
+// from windows comes as tables with a time from which they hold; package compare
+// makes them.
 package sim

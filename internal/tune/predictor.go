@@ -13,7 +13,7 @@ type Predictor interface {
 	Predict(slicesNs []int64) float64
 }
 
-// DefaultQuantile is what [PredictorNamed] takes for quantile if it is not told.
+// DefaultQuantile is the quantile of alps-tune unless it is told another.
 const DefaultQuantile = 0.75
 
 // EWMAWeight is the weight of the newest slice in the ALPS artifact.
