@@ -260,6 +260,46 @@ func run(t *testing.T, cmd *exec.Cmd) time.Duration {
 	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }
 
+// runRenamed runs a fork on CPU 0 that renames itself, burns and ends, and
+// returns the CPU time that the kernel told its parent, on the same CPU.
+func runRenamed(t *testing.T, name, burn string) time.Duration {
+	t.Helper()
+	cmd := body(t, "starter", "rename", name, burn)
+	cmd.Env = append(cmd.Env, cpuEnv+"=0")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	used, err := time.ParseDuration(string(out))
+	if err != nil {
+		t.Error(err)
+	}
+	return used
+}
+
+// stolen is how long a hypervisor has kept a CPU from running, in steps of 10 ms.
+func stolen(t *testing.T, cpu int) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(stat)) {
+		fields := strings.Fields(line)
+		if len(fields) < 9 || fields[0] != fmt.Sprint("cpu", cpu) {
+			continue
+		}
+		ticks, err := strconv.Atoi(fields[8])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return time.Duration(ticks) * 10 * time.Millisecond
+	}
+	t.Fatalf("no cpu%d in /proc/stat", cpu)
+	return 0
+}
+
 // start starts a body that does not end by itself; it is killed at the end.
 func start(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
