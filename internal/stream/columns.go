@@ -5,13 +5,13 @@ import (
 	"reflect"
 )
 
-// Row is one of the three kinds of rows.
+// Row is one of the four kinds of rows.
 //
 // The texts of a row that was read share one string, the whole line. Who keeps
 // one of them for longer than the rest of the row, clones it ([strings.Clone])
 // or looks up an equal one that is kept already, or else keeps the line.
 type Row interface {
-	Invocation | Turn | Policy
+	Invocation | Turn | Policy | State
 }
 
 // column is what the tags of a row type say of one of its columns.

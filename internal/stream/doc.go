@@ -1,7 +1,8 @@
 // Package stream reads and writes the three CSV streams that the tools
 // exchange: invocations (alps-collect to alps-sim), turns (alps-sim to
-// alps-tune) and policy (alps-tune to alps-load). docs/pipeline.md is the
-// contract; this package is the only place that knows the columns.
+// alps-tune) and policy (alps-tune to alps-load), and the file that alps-tune
+// keeps its state in. docs/pipeline.md is the contract; this package is the only
+// place that knows the columns.
 //
 // gocsv maps cells to structs through the cell types, which are strict where
 // gocsv is not. What gocsv does not do is done around it: checking the header,

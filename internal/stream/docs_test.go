@@ -32,6 +32,7 @@ func TestContractIsTheCode(t *testing.T) {
 	t.Run("invocations", testContract[Invocation])
 	t.Run("turns", testContract[Turn])
 	t.Run("policy", testContract[Policy])
+	t.Run("state", testContract[State])
 }
 
 func testContract[T Row](t *testing.T) {

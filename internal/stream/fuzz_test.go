@@ -25,6 +25,11 @@ func FuzzReadPolicy(f *testing.F) {
 	f.Fuzz(fuzzRead[Policy])
 }
 
+func FuzzReadState(f *testing.F) {
+	addSeeds(f, stateRefusals, []window[State]{{ID: 1, Rows: []State{goodState, goodState}}, {ID: 2, Rows: []State{goodState}}})
+	f.Fuzz(fuzzRead[State])
+}
+
 func addSeeds[T Row](f *testing.F, refusals []refusal, good []window[T]) {
 	for _, refusal := range refusals {
 		f.Add(refusal.input)

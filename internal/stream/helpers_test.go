@@ -15,6 +15,7 @@ const (
 	invocationHeader = "window,rows,class,key,invocation,arrival_ns,cpu_ns,end_ns,wait_ns,block_ns,cpus,util_pct\n"
 	turnHeader       = "window,rows,class,key,invocation,turn,slice_ns,wait_ns,cpus,util_pct\n"
 	policyHeader     = "window,rows,class,key,from_ns,rank,slice_ns\n"
+	stateHeader      = "window,rows,what,class,key,invocation,slice_ns,wait_ns\n"
 )
 
 // window is a copy of a Window, for comparing.

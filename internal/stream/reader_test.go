@@ -241,6 +241,7 @@ func TestColumnsAreTheTags(t *testing.T) {
 	t.Run("invocations", testColumnsAreTheTags[Invocation])
 	t.Run("turns", testColumnsAreTheTags[Turn])
 	t.Run("policy", testColumnsAreTheTags[Policy])
+	t.Run("state", testColumnsAreTheTags[State])
 }
 
 func testColumnsAreTheTags[T Row](t *testing.T) {

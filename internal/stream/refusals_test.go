@@ -229,6 +229,30 @@ var policyRefusals = []refusal{
 	},
 }
 
+var stateRefusals = []refusal{
+	{
+		name:  "a row of nothing",
+		input: stateHeader + "1,1,,a,,i,5,0\n",
+		want:  `stdin:2: what: the cell is empty`,
+	}, {
+		name:  "no class",
+		input: stateHeader + "1,1,turn,,,i,5,0\n",
+		want:  `stdin:2: class: the cell is empty`,
+	}, {
+		name:  "slice negative",
+		input: stateHeader + "1,1,turn,a,,i,-5,0\n",
+		want:  `stdin:2: slice_ns: "-5" is negative`,
+	}, {
+		name:  "wait not whole",
+		input: stateHeader + "1,1,turn,a,,i,5,0.5\n",
+		want:  `stdin:2: wait_ns: "0.5" is not a whole number`,
+	}, {
+		name:  "the turns stream",
+		input: turnHeader,
+		want:  `stdin:1: column "what" is missing`,
+	},
+}
+
 func testRefusals[T Row](t *testing.T, refusals []refusal) {
 	for _, test := range refusals {
 		t.Run(test.name, func(t *testing.T) {
@@ -249,4 +273,5 @@ func TestReaderRefuses(t *testing.T) {
 	t.Run("invocations", func(t *testing.T) { testRefusals[Invocation](t, invocationRefusals) })
 	t.Run("turns", func(t *testing.T) { testRefusals[Turn](t, turnRefusals) })
 	t.Run("policy", func(t *testing.T) { testRefusals[Policy](t, policyRefusals) })
+	t.Run("state", func(t *testing.T) { testRefusals[State](t, stateRefusals) })
 }

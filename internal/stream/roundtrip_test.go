@@ -60,11 +60,19 @@ func anyPolicy(t *rapid.T) Policy {
 	}
 }
 
+func anyState(t *rapid.T) State {
+	return State{
+		What: anyName.Draw(t, "what"), Class: anyName.Draw(t, "class"), Key: anyText.Draw(t, "key"),
+		Invocation: anyText.Draw(t, "invocation"), SliceNs: anyNanos.Draw(t, "slice"), WaitNs: anyOptNanos.Draw(t, "wait"),
+	}
+}
+
 // What is written is read as it was.
 func TestRoundTrip(t *testing.T) {
 	t.Run("invocations", rapid.MakeCheck(func(t *rapid.T) { checkRoundTrip(t, anyInvocation) }))
 	t.Run("turns", rapid.MakeCheck(func(t *rapid.T) { checkRoundTrip(t, anyTurn) }))
 	t.Run("policy", rapid.MakeCheck(func(t *rapid.T) { checkRoundTrip(t, anyPolicy) }))
+	t.Run("state", rapid.MakeCheck(func(t *rapid.T) { checkRoundTrip(t, anyState) }))
 }
 
 func checkRoundTrip[T Row](t *rapid.T, anyRow func(*rapid.T) T) {

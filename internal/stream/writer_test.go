@@ -18,6 +18,7 @@ var (
 	goodInvocation = Invocation{Class: "a", Invocation: "i", ArrivalNs: 10, CPUNs: 4, EndNs: OptNanos{20, true}, WaitNs: 5, BlockNs: 1, CPUs: 2, UtilPct: 90.5, BeginNs: OptNanos{9, true}, Sleeps: 3}
 	goodTurn       = Turn{Class: "a", Invocation: "i", Turn: 1, SliceNs: 4, WaitNs: 5, CPUs: 2, UtilPct: 90.5, StartNs: OptNanos{15, true}}
 	goodPolicy     = Policy{Class: "a", FromNs: 0, Rank: 1, SliceNs: 6, Samples: 3, PredictedNs: 7, StdevNs: 1, Penalty: 0.5, WaitNs: 2, LastNs: 8, DemandNs: 21}
+	goodState      = State{What: "turn", Class: "a", Invocation: "i", SliceNs: 4, WaitNs: OptNanos{5, true}}
 )
 
 func TestWriterWritesTheContract(t *testing.T) {
@@ -38,6 +39,9 @@ func TestWriterWritesTheContract(t *testing.T) {
 		t.Errorf("wrote\n%s\nwant\n%s", got, want)
 	}
 	if got, want := write(t, []window[Policy]{{ID: 1, Rows: []Policy{goodPolicy}}}), strings.TrimSpace(policyHeader)+",samples,predicted_ns,stdev_ns,penalty,wait_ns,last_ns,demand_ns\n1,1,a,,0,1,6,3,7,1,0.5,2,8,21\n"; got != want {
+		t.Errorf("wrote\n%s\nwant\n%s", got, want)
+	}
+	if got, want := write(t, []window[State]{{ID: 1, Rows: []State{goodState, {What: "policy", Class: "a", SliceNs: 6}}}}), stateHeader+"1,2,turn,a,,i,4,5\n1,2,policy,a,,,6,\n"; got != want {
 		t.Errorf("wrote\n%s\nwant\n%s", got, want)
 	}
 }
@@ -124,6 +128,7 @@ func TestWriterRefusesWhatAReaderWould(t *testing.T) {
 	t.Run("invocations", func(t *testing.T) { testWriterRefuses(t, goodInvocation) })
 	t.Run("turns", func(t *testing.T) { testWriterRefuses(t, goodTurn) })
 	t.Run("policy", func(t *testing.T) { testWriterRefuses(t, goodPolicy) })
+	t.Run("state", func(t *testing.T) { testWriterRefuses(t, goodState) })
 }
 
 func testWriterRefuses[T Row](t *testing.T, good T) {
