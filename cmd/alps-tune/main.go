@@ -59,6 +59,7 @@ func (f *flags) Validate() error {
 
 func (f *flags) run(_ context.Context, tool cli.IO) error {
 	tuner := tune.New(f.options)
+	tuner.WarnTo(tool.Messages())
 	if f.Prev != nil {
 		if err := follow(tuner, tool, *f.Prev); err != nil {
 			return err

@@ -2,6 +2,7 @@ package tune
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -46,6 +47,7 @@ type Tuner struct {
 	options Options
 	history []*observed      // oldest first
 	lastNs  map[string]int64 // slices of the last policy by class
+	warn    io.Writer
 }
 
 // New returns a Tuner that has seen nothing yet. The options are not checked.
@@ -86,6 +88,7 @@ func (t *Tuner) Policy(w *stream.Window[stream.Turn]) ([]stream.Policy, error) {
 	if len(t.history) == t.options.History {
 		t.history = slices.Delete(t.history, 0, 1)
 	}
+	t.warnOfRenamed(w, current)
 	t.history = append(t.history, current)
 
 	classes, all := poolClasses(t.history)
