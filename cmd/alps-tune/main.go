@@ -24,6 +24,7 @@ type flags struct {
 	MaxSlice  time.Duration `default:"1s" placeholder:"DURATION" help:"Longest slice that any class gets, up to 1s (default: ${default})."`
 	History   int           `default:"1" placeholder:"N" help:"Learn from the last N windows, 1 to 10000 (default: ${default})."`
 	Prev      *string       `placeholder:"FILE" help:"Policy before the first window: the last one of a policy stream (default: none)."`
+	State     *string       `placeholder:"FILE" help:"Go on from what the file remembers, and replace it after each window (default: none)."`
 	Unknown   bool          `default:"true" negatable:"" help:"Give a row for functions not known yet, class * (default: yes)."`
 	RankBy    string        `name:"rank-by" enum:"gittins,demand,wait,slice" default:"gittins" placeholder:"WHAT" help:"What orders the classes: gittins (the index of their demands), demand, wait (under SRPT, as in the paper) or slice (default: ${default})."`
 	File      string        `arg:"" optional:"" help:"Turns to read (default: stdin)."`
@@ -54,6 +55,9 @@ func (f *flags) Validate() error {
 	if f.Prev != nil && *f.Prev == "-" && (f.File == "" || f.File == "-") {
 		return errors.New("--prev: stdin has the turns already")
 	}
+	if err := f.checkState(); err != nil {
+		return err
+	}
 	return f.options.Check()
 }
 
@@ -65,6 +69,11 @@ func (f *flags) run(_ context.Context, tool cli.IO) error {
 			return err
 		}
 	}
+	done, err := f.takeState(tuner, tool)
+	if err != nil {
+		return err
+	}
+	defer done()
 	in, name, err := cli.Input(tool, f.File)
 	if err != nil {
 		return err

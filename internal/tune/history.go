@@ -19,6 +19,7 @@ type observed struct {
 	demands []sample // one an invocation: the sum of its turns
 	// invocations are the ids of those of demands.
 	invocations []string
+	saved       savedWindow // only where the state is kept
 }
 
 // sample is a time of a class.

@@ -6,7 +6,8 @@ import (
 	"alps/internal/stream"
 )
 
-// Run writes a policy for each window of a stream, before it reads the next.
+// Run writes a policy for each window of a stream, before it reads the next. The
+// state of a Tuner that keeps it ([Tuner.Keep]) is replaced after each policy.
 func Run(in *stream.Reader[stream.Turn], out *stream.Writer[stream.Policy], t *Tuner) error {
 	for {
 		window, err := in.Next()
@@ -20,7 +21,13 @@ func Run(in *stream.Reader[stream.Turn], out *stream.Writer[stream.Policy], t *T
 		if err != nil {
 			return err
 		}
+		if err := t.prepareState(); err != nil {
+			return err
+		}
 		if err := out.Write(window.ID, rows); err != nil {
+			return err
+		}
+		if err := t.commitState(); err != nil {
 			return err
 		}
 	}

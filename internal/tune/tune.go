@@ -47,6 +47,7 @@ type Tuner struct {
 	options Options
 	history []*observed      // oldest first
 	lastNs  map[string]int64 // slices of the last policy by class
+	keeping keeping
 	warn    io.Writer
 }
 
@@ -81,10 +82,14 @@ func (t *Tuner) Policy(w *stream.Window[stream.Turn]) ([]stream.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := t.keeping.check(w); err != nil {
+		return nil, err
+	}
 	current, err := observe(w)
 	if err != nil {
 		return nil, err
 	}
+	t.keeping.save(w, current)
 	if len(t.history) == t.options.History {
 		t.history = slices.Delete(t.history, 0, 1)
 	}
