@@ -149,6 +149,7 @@ struct task_struct {
 	int exit_state;
 	struct sched_entity se;
 	struct sched_ext_entity scx;
+	int nr_cpus_allowed;
 	const cpumask_t *cpus_ptr;
 	struct sched_info sched_info;
 	pid_t pid;

@@ -6,12 +6,13 @@
  * Scheduler for Serverless Functions" (ATC'24) on sched_ext.
  *
  * Tasks without a class are the system's own. They are served before all
- * others and fairly among themselves (SYSTEM_DSQ, by virtual time). Tasks with
- * a class wait in FUNCTIONS_DSQ by virtual deadline: their arrival, and on top
- * of it the patience of their rank. Of those that come together the better rank
- * goes first; how long a worse one can be passed by is bounded by its patience
- * (docs/decisions/0004). A class is found by the task's cgroup (the deepest
- * ancestor that the policy lists) or else by its name.
+ * others and fairly among themselves, by virtual time. Tasks with a class, the
+ * functions, wait by virtual deadline: their arrival, and on top of it the
+ * patience of their rank. Of those that come together the better rank goes
+ * first; how long a worse one can be passed by is bounded by its patience, on a
+ * clock that goes the slower the more functions there are (docs/decisions/0004).
+ * A class is found by the task's cgroup (the deepest ancestor that the policy
+ * lists) or else by its name.
  */
 #include "kernel.h"
 #include "scx.h"
@@ -30,19 +31,34 @@ const volatile __u64 promoted_slice_ns = 1000000;
 /* CPUs that may ever be online. */
 const volatile __u32 possible_cpus = 1;
 
-#define SYSTEM_DSQ 0
-#define FUNCTIONS_DSQ 1
+/*
+ * The queues. Each kind has one for all CPUs, and one more for each CPU with the
+ * tasks that may run nowhere else: were they in the first, all other CPUs would
+ * have to look past them.
+ */
+enum kind {
+	SYSTEM,    /* by virtual time */
+	FUNCTIONS, /* by virtual deadline */
+	OVERDUE,   /* functions that have waited too long, by since when */
+	KINDS,
+};
+
+#define SHARED(kind) ((__u64)(kind))
+#define PINNED(kind, cpu) ((__u64)(kind) | ((__u64)(cpu) + 1) << 8)
 
 /* What a CPU runs, in cpu_key: a function by its key, or one of these. */
 #define KEY_SYSTEM 0
 #define KEY_IDLE ~0ULL
 
 /* How many waiting tasks one decision looks at for one that may run here. */
-#define PEEK_MAX 32
-/* How many tasks, from the last of FUNCTIONS_DSQ on, the starvation bound looks
- * at, and after how many ns again. */
-#define STARVED_SCAN_MAX 256
-#define STARVED_SCAN_NS 10000000
+#define PEEK_MAX 256
+/* How many tasks of a queue the starvation bound looks at, and how often while
+ * max_wait_ns goes by. */
+#define OVERDUE_SCAN_MAX 4096
+#define OVERDUE_SCANS 8
+/* What a turn out of turn and an ordinary one after it take, where each lasts
+ * until the next of 250 ticks a second. */
+#define OVERDUE_ROUND_NS 8000000
 
 /* Sizes, not types: clang leaves types that only an inner map names undefined. */
 struct policy_map {
@@ -99,12 +115,14 @@ struct task_ctx {
 	__u64 attained_ns;  /* CPU time of the process, kept in its leader's */
 	__u64 counted_ns;   /* part of the task's CPU time that is in attained_ns */
 	__u64 vtime;        /* system tasks: weighted CPU time */
-	__u64 arrived_ns;   /* when the task was first seen */
+	__u64 arrived_ns;   /* fair time at which the task was first seen */
 	__u64 queued_ns;    /* when it was last queued */
 	__u64 slice_end_ns; /* functions: CPU time of the task at which the slice at hand is used up */
 	__u64 key;          /* functions: virtual deadline, for the slice at hand; else KEY_SYSTEM */
 	__u32 cpu_found;    /* select_cpu has found an idle CPU for it */
 	__u32 promoted;     /* its turn is out of turn */
+	__u32 counted;      /* it is one of runnable_functions */
+	__u32 pad;
 };
 
 struct {
@@ -143,8 +161,27 @@ __u64 system_vtime;
  */
 __u32 unknown_zero;
 
-/* When the starvation bound looked last. Benign races too. */
+/* When the starvation bound looked last into the queue for all CPUs, and into
+ * that of each CPU. */
 __u64 scanned_ns;
+__u64 pinned_scanned_ns[ALPS_MAX_CPUS];
+
+/* Until when nobody is served out of turn. */
+__u64 ordinary_ns;
+
+/* When each CPU's turn began. */
+__u64 turn_ns[ALPS_MAX_CPUS];
+
+/*
+ * Fair time goes at the speed at which each runnable function would run if they
+ * shared the CPUs evenly, as of fair_at_ns. It is brought up to date before the
+ * number of runnable functions changes, by whoever is first to move fair_at_ns;
+ * one who reads it in between reads it some ns old.
+ */
+__u64 fair_ns;
+__u64 fair_at_ns;
+__u64 runnable_functions;
+__u64 online_cpus;
 
 static inline void set_key(__s32 cpu, __u64 key)
 {
@@ -301,9 +338,31 @@ static __u64 account(struct task_struct *p, struct task_ctx *tc)
 	return process->attained_ns;
 }
 
+static void advance_fair(void)
+{
+	__u64 now = bpf_ktime_get_ns(), at = fair_at_ns, n = runnable_functions;
+	__u64 ns = now - at;
+
+	if ((__s64)ns <= 0 || __sync_val_compare_and_swap(&fair_at_ns, at, now) != at)
+		return;
+	if (n > online_cpus)
+		ns = ns * online_cpus / n;
+	__sync_fetch_and_add(&fair_ns, ns);
+}
+
+/* Counts a task, or not, among the runnable functions from now on. */
+static void count_runnable(struct task_ctx *tc, bool yes)
+{
+	if (tc->counted == yes)
+		return;
+	advance_fair();
+	tc->counted = yes;
+	__sync_fetch_and_add(&runnable_functions, yes ? 1 : -1);
+}
+
 struct decision {
 	__u64 slice_ns;
-	__u64 key; /* of cpu_key, and the order in FUNCTIONS_DSQ */
+	__u64 key; /* of cpu_key, and the order of functions */
 };
 
 static void decide(struct task_struct *p, struct task_ctx *tc, struct decision *d)
@@ -396,6 +455,21 @@ __s32 BPF_PROG(alps_select_cpu, struct task_struct *p, __s32 prev_cpu, __u64 wak
 	return cpu;
 }
 
+static bool is_pinned(struct task_struct *p)
+{
+	return p->nr_cpus_allowed == 1;
+}
+
+static __u64 queue_of(enum kind kind, struct task_struct *p)
+{
+	__u32 cpu;
+
+	if (!is_pinned(p))
+		return SHARED(kind);
+	cpu = bpf_cpumask_first(p->cpus_ptr);
+	return cpu < possible_cpus ? PINNED(kind, cpu) : SHARED(kind);
+}
+
 SEC("struct_ops/alps_enqueue")
 void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 {
@@ -409,14 +483,18 @@ void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 		tc->cpu_found = 0;
 		tc->promoted = 0;
 		tc->queued_ns = bpf_ktime_get_ns();
-		if (!tc->arrived_ns)
-			tc->arrived_ns = tc->queued_ns;
+		if (!tc->arrived_ns) {
+			advance_fair();
+			tc->arrived_ns = fair_ns;
+		}
 		decide(p, tc, &d);
+		count_runnable(tc, d.key != KEY_SYSTEM);
 	}
 	if (d.key == KEY_SYSTEM)
-		scx_bpf_dsq_insert_vtime(p, SYSTEM_DSQ, d.slice_ns, tc ? tc->vtime : system_vtime, enq_flags);
+		scx_bpf_dsq_insert_vtime(p, queue_of(SYSTEM, p), d.slice_ns, tc ? tc->vtime : system_vtime,
+					 enq_flags);
 	else
-		scx_bpf_dsq_insert_vtime(p, FUNCTIONS_DSQ, d.slice_ns, d.key, enq_flags);
+		scx_bpf_dsq_insert_vtime(p, queue_of(FUNCTIONS, p), d.slice_ns, d.key, enq_flags);
 	if (cpu_found) {
 		set_key(scx_bpf_task_cpu(p), d.key);
 		return;
@@ -430,9 +508,15 @@ void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 	}
 }
 
-/* Moves the first task of a queue that may run on the CPU there, if its place
- * in the queue is before `limit`. */
-static bool serve(__u64 dsq, __s32 cpu, __u64 limit)
+/* How a task is served. */
+struct serving {
+	__u64 limit;        /* only if its place in the queue is before */
+	__u64 max_slice_ns; /* for this turn; what is left of its slice stays its own */
+	bool promote;       /* out of turn */
+};
+
+/* Moves the first task of a queue that may run on the CPU there. */
+static bool serve_queue(__u64 dsq, __s32 cpu, const struct serving *how)
 {
 	struct bpf_iter_scx_dsq it;
 	struct task_struct *p;
@@ -442,13 +526,17 @@ static bool serve(__u64 dsq, __s32 cpu, __u64 limit)
 	bpf_iter_scx_dsq_new(&it, dsq, 0);
 	for (__u32 i = unknown_zero; i < PEEK_MAX; i++) {
 		p = bpf_iter_scx_dsq_next(&it);
-		if (!p || (__s64)(p->scx.dsq_vtime - limit) >= 0)
+		if (!p || (__s64)(p->scx.dsq_vtime - how->limit) >= 0)
 			break;
 		if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
 			continue;
 		tc = task_ctx(p);
+		if (tc)
+			tc->promoted = how->promote;
+		if (p->scx.slice > how->max_slice_ns)
+			scx_bpf_dsq_move_set_slice(&it, how->max_slice_ns);
 		if (scx_bpf_dsq_move(&it, p, SCX_VALUE(scx_dsq_id_flags, SCX_DSQ_LOCAL), 0)) {
-			set_key(cpu, tc ? tc->key : KEY_SYSTEM);
+			set_key(cpu, tc && !how->promote ? tc->key : KEY_SYSTEM);
 			served = true;
 			break;
 		}
@@ -457,69 +545,127 @@ static bool serve(__u64 dsq, __s32 cpu, __u64 limit)
 	return served;
 }
 
-/* The starvation bound: of the tasks at the end of the queue, the one that has
- * waited longest gets a short turn, if it has waited too long. */
-static bool serve_starved(__s32 cpu)
+/* The place of the first task of a queue, or the limit if that is before. */
+static __u64 first_place(__u64 dsq, __u64 limit)
 {
 	struct bpf_iter_scx_dsq it;
 	struct task_struct *p;
-	struct task_ctx *tc;
-	__u64 now = bpf_ktime_get_ns();
-	__u64 since_ns = now - max_wait_ns;
-	__s32 starved = 0;
-	bool served = false;
 
-	if (!max_wait_ns || now - scanned_ns < STARVED_SCAN_NS)
-		return false;
-	scanned_ns = now;
-	bpf_iter_scx_dsq_new(&it, FUNCTIONS_DSQ, SCX_VALUE(scx_dsq_iter_flags, SCX_DSQ_ITER_REV));
-	for (__u32 i = unknown_zero; i < STARVED_SCAN_MAX; i++) {
-		p = bpf_iter_scx_dsq_next(&it);
-		if (!p)
-			break;
-		tc = task_ctx(p);
-		if (tc && tc->queued_ns < since_ns && bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
-			since_ns = tc->queued_ns;
-			starved = p->pid;
-		}
-	}
+	bpf_iter_scx_dsq_new(&it, dsq, 0);
+	p = bpf_iter_scx_dsq_next(&it);
+	if (p && (__s64)(p->scx.dsq_vtime - limit) < 0)
+		limit = p->scx.dsq_vtime;
 	bpf_iter_scx_dsq_destroy(&it);
-	if (!starved)
-		return false;
-	/* An iterator goes one way: a second one finds the task again. */
-	bpf_iter_scx_dsq_new(&it, FUNCTIONS_DSQ, SCX_VALUE(scx_dsq_iter_flags, SCX_DSQ_ITER_REV));
-	for (__u32 i = unknown_zero; i < STARVED_SCAN_MAX; i++) {
-		p = bpf_iter_scx_dsq_next(&it);
-		if (!p)
-			break;
-		tc = task_ctx(p);
-		if (p->pid != starved || !tc)
-			continue;
-		scx_bpf_dsq_move_set_slice(&it, promoted_slice_ns);
-		tc->promoted = 1;
-		served = scx_bpf_dsq_move(&it, p, SCX_VALUE(scx_dsq_id_flags, SCX_DSQ_LOCAL), 0);
-		if (served) {
-			count(ALPS_PROMOTIONS);
-			set_key(cpu, KEY_SYSTEM);
-		} else {
-			tc->promoted = 0;
-		}
-		break;
-	}
-	bpf_iter_scx_dsq_destroy(&it);
-	return served;
+	return limit;
 }
 
-/* Far enough behind any key that nothing is after it. */
-#define NO_LIMIT(dsq) ((dsq) == SYSTEM_DSQ ? system_vtime + (1ULL << 62) : (1ULL << 63) - 1)
+/* Serves the first task of a kind that may run on the CPU. */
+static bool serve(enum kind kind, __s32 cpu, const struct serving *how)
+{
+	struct serving before_pinned = *how;
+
+	if (!scx_bpf_dsq_nr_queued(PINNED(kind, cpu)))
+		return serve_queue(SHARED(kind), cpu, how);
+	before_pinned.limit = first_place(PINNED(kind, cpu), how->limit);
+	return serve_queue(SHARED(kind), cpu, &before_pinned) || serve_queue(PINNED(kind, cpu), cpu, how);
+}
+
+/*
+ * From how long a wait on a function is overdue: so early that all can be served
+ * before they have waited too long, if they are overdue at once. That takes at
+ * most half of the time; of more functions some wait longer.
+ */
+static __u64 overdue_after_ns(void)
+{
+	__u64 n = runnable_functions, cpus = online_cpus ?: 1;
+	__u64 round_ns = n * OVERDUE_ROUND_NS / cpus + max_wait_ns / OVERDUE_SCANS;
+
+	return max_wait_ns - (round_ns < max_wait_ns / 2 ? round_ns : max_wait_ns / 2);
+}
+
+/* Moves the functions of a queue that are overdue to the queue of those. */
+static void find_overdue(__u64 from, __u64 to, __u64 *scanned_ns, __u64 now)
+{
+	__u64 last = *scanned_ns, after_ns = overdue_after_ns();
+	struct bpf_iter_scx_dsq it;
+	struct task_struct *p;
+	struct task_ctx *tc;
+
+	if (now - last < max_wait_ns / OVERDUE_SCANS ||
+	    __sync_val_compare_and_swap(scanned_ns, last, now) != last)
+		return;
+	bpf_iter_scx_dsq_new(&it, from, 0);
+	for (__u32 i = unknown_zero; i < OVERDUE_SCAN_MAX; i++) {
+		p = bpf_iter_scx_dsq_next(&it);
+		if (!p)
+			break;
+		tc = task_ctx(p);
+		if (!tc || now - tc->queued_ns < after_ns)
+			continue;
+		scx_bpf_dsq_move_set_vtime(&it, tc->queued_ns);
+		scx_bpf_dsq_move_vtime(&it, p, to, 0);
+	}
+	bpf_iter_scx_dsq_destroy(&it);
+}
+
+#define NO_LIMIT ~0ULL
+
+/*
+ * The starvation bound: functions that have waited too long get short turns out
+ * of turn, also before system tasks, and those first who have waited longest.
+ * After each as much time again is for those whose turn it is, so that a crowd
+ * does not make a round robin of it. Returns whether one is served, and else how
+ * long an ordinary turn may be.
+ */
+static bool serve_overdue(__s32 cpu, __u64 *max_slice_ns)
+{
+	struct serving how = { .max_slice_ns = promoted_slice_ns, .promote = true };
+	__u64 now = bpf_ktime_get_ns();
+	__s64 left_ns = ordinary_ns - now;
+
+	*max_slice_ns = NO_LIMIT;
+	if (!max_wait_ns)
+		return false;
+	find_overdue(SHARED(FUNCTIONS), SHARED(OVERDUE), &scanned_ns, now);
+	if (cpu >= 0 && cpu < ALPS_MAX_CPUS && scx_bpf_dsq_nr_queued(PINNED(FUNCTIONS, cpu)))
+		find_overdue(PINNED(FUNCTIONS, cpu), PINNED(OVERDUE, cpu), &pinned_scanned_ns[cpu], now);
+	if (!scx_bpf_dsq_nr_queued(SHARED(OVERDUE)) && !scx_bpf_dsq_nr_queued(PINNED(OVERDUE, cpu)))
+		return false;
+	*max_slice_ns = left_ns > (__s64)promoted_slice_ns ? left_ns : promoted_slice_ns;
+	how.limit = now; /* they have waited since before */
+	return left_ns <= 0 && serve(OVERDUE, cpu, &how);
+}
+
+/* A turn out of turn is over. CPUs may overwrite each other's ordinary_ns: one
+ * more or less out of turn. */
+static void end_promotion(struct task_struct *prev, __s32 cpu)
+{
+	struct task_ctx *tc = task_ctx(prev);
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!tc || !tc->promoted || cpu < 0 || cpu >= ALPS_MAX_CPUS)
+		return;
+	tc->promoted = 0;
+	ordinary_ns = now + (now - turn_ns[cpu]) / (online_cpus ?: 1);
+}
+
+/* Far enough behind any place in a queue that nothing is after it. */
+static __u64 behind_all(enum kind kind)
+{
+	return kind == SYSTEM ? system_vtime + (1ULL << 62) : (1ULL << 63) - 1;
+}
 
 SEC("struct_ops/alps_dispatch")
 void BPF_PROG(alps_dispatch, __s32 cpu, struct task_struct *prev)
 {
+	struct serving how = { .max_slice_ns = NO_LIMIT };
 	struct decision d = {};
 	struct task_ctx *tc = NULL;
 	bool goes_on = false;
+	__u64 max_slice_ns;
 
+	if (prev)
+		end_promotion(prev, cpu);
 	/* A task whose slice is over but who is still first goes on without
 	 * leaving the CPU. */
 	if (prev && (prev->scx.flags & SCX_VALUE(scx_ent_flags, SCX_TASK_QUEUED))) {
@@ -527,24 +673,28 @@ void BPF_PROG(alps_dispatch, __s32 cpu, struct task_struct *prev)
 		if (tc && bpf_cpumask_test_cpu(cpu, prev->cpus_ptr)) {
 			goes_on = true;
 			decide(prev, tc, &d);
+			count_runnable(tc, d.key != KEY_SYSTEM);
 		}
 	}
-	if (serve(SYSTEM_DSQ, cpu, tc && goes_on && d.key == KEY_SYSTEM ? tc->vtime : NO_LIMIT(SYSTEM_DSQ)))
+	if (serve_overdue(cpu, &max_slice_ns))
 		return;
-	if (!(goes_on && d.key == KEY_SYSTEM)) {
-		if (serve_starved(cpu))
-			return;
-		if (serve(FUNCTIONS_DSQ, cpu, goes_on ? d.key : NO_LIMIT(FUNCTIONS_DSQ)))
-			return;
-	}
-	if (tc && goes_on) {
+	how.limit = goes_on && d.key == KEY_SYSTEM ? tc->vtime : behind_all(SYSTEM);
+	if (serve(SYSTEM, cpu, &how))
+		return;
+	how.max_slice_ns = max_slice_ns;
+	how.limit = goes_on ? d.key : behind_all(FUNCTIONS);
+	if (!(goes_on && d.key == KEY_SYSTEM) && serve(FUNCTIONS, cpu, &how))
+		return;
+	if (goes_on) {
 		count(ALPS_KEPT);
-		tc->promoted = 0;
-		prev->scx.slice = d.slice_ns;
+		prev->scx.slice = d.slice_ns < max_slice_ns ? d.slice_ns : max_slice_ns;
 		set_key(cpu, d.key);
-	} else {
-		set_key(cpu, KEY_IDLE);
+		return;
 	}
+	/* It is nobody's turn, but somebody may wait. */
+	how.limit = behind_all(OVERDUE);
+	if (!serve(OVERDUE, cpu, &how))
+		set_key(cpu, KEY_IDLE);
 }
 
 SEC("struct_ops/alps_running")
@@ -552,9 +702,14 @@ void BPF_PROG(alps_running, struct task_struct *p)
 {
 	struct task_ctx *tc = task_ctx(p);
 	bool function = tc && tc->key != KEY_SYSTEM;
+	__u32 cpu = bpf_get_smp_processor_id();
 
-	set_key(bpf_get_smp_processor_id(), function && !tc->promoted ? tc->key : KEY_SYSTEM);
+	set_key(cpu, function && !tc->promoted ? tc->key : KEY_SYSTEM);
 	count(function ? ALPS_CLASS_TURNS : ALPS_SYSTEM_TURNS);
+	if (function && tc->promoted)
+		count(ALPS_PROMOTIONS);
+	if (cpu < ALPS_MAX_CPUS)
+		turn_ns[cpu] = bpf_ktime_get_ns();
 	if (tc && !function && (__s64)(tc->vtime - system_vtime) > 0)
 		system_vtime = tc->vtime;
 }
@@ -568,17 +723,56 @@ void BPF_PROG(alps_stopping, struct task_struct *p, bool runnable)
 		account(p, tc);
 }
 
+SEC("struct_ops/alps_quiescent")
+void BPF_PROG(alps_quiescent, struct task_struct *p, __u64 deq_flags)
+{
+	struct task_ctx *tc = task_ctx(p);
+
+	if (tc)
+		count_runnable(tc, false);
+}
+
+/*
+ * A task of a higher class has taken the CPU: a real-time one, for as long as it
+ * likes. The function that ran there would wait at the head of the CPU's own
+ * queue, with the rest of its slice, and go on before better ones. It is queued
+ * anew instead, and may go on elsewhere.
+ */
+static __always_inline void requeue_local(__s32 cpu, bool v2)
+{
+	set_key(cpu, KEY_SYSTEM); /* nobody to preempt there */
+	if (v2)
+		scx_bpf_reenqueue_local___v2();
+	else
+		scx_bpf_reenqueue_local();
+}
+
+SEC("struct_ops/alps_cpu_release")
+void BPF_PROG(alps_cpu_release, __s32 cpu, struct scx_cpu_release_args *args)
+{
+	requeue_local(cpu, false);
+}
+
+/* For kernels where the kfunc has another name; the loader picks one of the two. */
+SEC("struct_ops/alps_cpu_release_v2")
+void BPF_PROG(alps_cpu_release_v2, __s32 cpu, struct scx_cpu_release_args *args)
+{
+	requeue_local(cpu, true);
+}
+
 /* A CPU that comes or goes needs nothing done, as queues are shared; but without
  * these the kernel would end the scheduler. */
 SEC("struct_ops/alps_cpu_online")
 void BPF_PROG(alps_cpu_online, __s32 cpu)
 {
+	__sync_fetch_and_add(&online_cpus, 1);
 	set_key(cpu, KEY_IDLE);
 }
 
 SEC("struct_ops/alps_cpu_offline")
 void BPF_PROG(alps_cpu_offline, __s32 cpu)
 {
+	__sync_fetch_and_add(&online_cpus, -1);
 	set_key(cpu, KEY_SYSTEM); /* nobody to preempt there */
 }
 
@@ -599,9 +793,23 @@ __s32 BPF_PROG(alps_init_task, struct task_struct *p, struct scx_init_task_args 
 SEC("struct_ops.s/alps_init")
 __s32 BPF_PROG(alps_init)
 {
-	__s32 err = scx_bpf_create_dsq(SYSTEM_DSQ, -1);
+	const struct cpumask *online = scx_bpf_get_online_cpumask();
+	__s32 err;
 
-	return err ?: scx_bpf_create_dsq(FUNCTIONS_DSQ, -1);
+	online_cpus = bpf_cpumask_weight(online);
+	scx_bpf_put_cpumask(online);
+	fair_at_ns = bpf_ktime_get_ns();
+	for (__u32 kind = 0; kind < KINDS; kind++) {
+		err = scx_bpf_create_dsq(SHARED(kind), -1);
+		if (err)
+			return err;
+		for (__u32 cpu = unknown_zero; cpu < possible_cpus && cpu < ALPS_MAX_CPUS; cpu++) {
+			err = scx_bpf_create_dsq(PINNED(kind, cpu), -1);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
 }
 
 SEC("struct_ops/alps_exit")
@@ -625,6 +833,8 @@ struct sched_ext_ops alps = {
 	.dispatch = (void *)alps_dispatch,
 	.running = (void *)alps_running,
 	.stopping = (void *)alps_stopping,
+	.quiescent = (void *)alps_quiescent,
+	.cpu_release = (void *)alps_cpu_release,
 	.cpu_online = (void *)alps_cpu_online,
 	.cpu_offline = (void *)alps_cpu_offline,
 	.init_task = (void *)alps_init_task,

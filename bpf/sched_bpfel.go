@@ -16,31 +16,41 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	SchedMapAlps            = "alps"
-	SchedMapCounters        = "counters"
-	SchedMapLeft            = "left"
-	SchedMapNames           = "names"
-	SchedMapPolicy          = "policy"
-	SchedMapTasks           = "tasks"
-	SchedMapTexts           = "texts"
-	SchedProgAlpsCpuOffline = "alps_cpu_offline"
-	SchedProgAlpsCpuOnline  = "alps_cpu_online"
-	SchedProgAlpsDispatch   = "alps_dispatch"
-	SchedProgAlpsEnqueue    = "alps_enqueue"
-	SchedProgAlpsExit       = "alps_exit"
-	SchedProgAlpsInit       = "alps_init"
-	SchedProgAlpsInitTask   = "alps_init_task"
-	SchedProgAlpsRunning    = "alps_running"
-	SchedProgAlpsSelectCpu  = "alps_select_cpu"
-	SchedProgAlpsStopping   = "alps_stopping"
-	SchedVarCpuKey          = "cpu_key"
-	SchedVarFairSliceNs     = "fair_slice_ns"
-	SchedVarMaxWaitNs       = "max_wait_ns"
-	SchedVarPossibleCpus    = "possible_cpus"
-	SchedVarPromotedSliceNs = "promoted_slice_ns"
-	SchedVarScannedNs       = "scanned_ns"
-	SchedVarSystemVtime     = "system_vtime"
-	SchedVarUnknownZero     = "unknown_zero"
+	SchedMapAlps              = "alps"
+	SchedMapCounters          = "counters"
+	SchedMapLeft              = "left"
+	SchedMapNames             = "names"
+	SchedMapPolicy            = "policy"
+	SchedMapTasks             = "tasks"
+	SchedMapTexts             = "texts"
+	SchedProgAlpsCpuOffline   = "alps_cpu_offline"
+	SchedProgAlpsCpuOnline    = "alps_cpu_online"
+	SchedProgAlpsCpuRelease   = "alps_cpu_release"
+	SchedProgAlpsCpuReleaseV2 = "alps_cpu_release_v2"
+	SchedProgAlpsDispatch     = "alps_dispatch"
+	SchedProgAlpsEnqueue      = "alps_enqueue"
+	SchedProgAlpsExit         = "alps_exit"
+	SchedProgAlpsInit         = "alps_init"
+	SchedProgAlpsInitTask     = "alps_init_task"
+	SchedProgAlpsQuiescent    = "alps_quiescent"
+	SchedProgAlpsRunning      = "alps_running"
+	SchedProgAlpsSelectCpu    = "alps_select_cpu"
+	SchedProgAlpsStopping     = "alps_stopping"
+	SchedVarCpuKey            = "cpu_key"
+	SchedVarFairAtNs          = "fair_at_ns"
+	SchedVarFairNs            = "fair_ns"
+	SchedVarFairSliceNs       = "fair_slice_ns"
+	SchedVarMaxWaitNs         = "max_wait_ns"
+	SchedVarOnlineCpus        = "online_cpus"
+	SchedVarOrdinaryNs        = "ordinary_ns"
+	SchedVarPinnedScannedNs   = "pinned_scanned_ns"
+	SchedVarPossibleCpus      = "possible_cpus"
+	SchedVarPromotedSliceNs   = "promoted_slice_ns"
+	SchedVarRunnableFunctions = "runnable_functions"
+	SchedVarScannedNs         = "scanned_ns"
+	SchedVarSystemVtime       = "system_vtime"
+	SchedVarTurnNs            = "turn_ns"
+	SchedVarUnknownZero       = "unknown_zero"
 )
 
 // LoadSched returns the embedded CollectionSpec for Sched.
@@ -85,16 +95,19 @@ type SchedSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SchedProgramSpecs struct {
-	AlpsCpuOffline *ebpf.ProgramSpec `ebpf:"alps_cpu_offline"`
-	AlpsCpuOnline  *ebpf.ProgramSpec `ebpf:"alps_cpu_online"`
-	AlpsDispatch   *ebpf.ProgramSpec `ebpf:"alps_dispatch"`
-	AlpsEnqueue    *ebpf.ProgramSpec `ebpf:"alps_enqueue"`
-	AlpsExit       *ebpf.ProgramSpec `ebpf:"alps_exit"`
-	AlpsInit       *ebpf.ProgramSpec `ebpf:"alps_init"`
-	AlpsInitTask   *ebpf.ProgramSpec `ebpf:"alps_init_task"`
-	AlpsRunning    *ebpf.ProgramSpec `ebpf:"alps_running"`
-	AlpsSelectCpu  *ebpf.ProgramSpec `ebpf:"alps_select_cpu"`
-	AlpsStopping   *ebpf.ProgramSpec `ebpf:"alps_stopping"`
+	AlpsCpuOffline   *ebpf.ProgramSpec `ebpf:"alps_cpu_offline"`
+	AlpsCpuOnline    *ebpf.ProgramSpec `ebpf:"alps_cpu_online"`
+	AlpsCpuRelease   *ebpf.ProgramSpec `ebpf:"alps_cpu_release"`
+	AlpsCpuReleaseV2 *ebpf.ProgramSpec `ebpf:"alps_cpu_release_v2"`
+	AlpsDispatch     *ebpf.ProgramSpec `ebpf:"alps_dispatch"`
+	AlpsEnqueue      *ebpf.ProgramSpec `ebpf:"alps_enqueue"`
+	AlpsExit         *ebpf.ProgramSpec `ebpf:"alps_exit"`
+	AlpsInit         *ebpf.ProgramSpec `ebpf:"alps_init"`
+	AlpsInitTask     *ebpf.ProgramSpec `ebpf:"alps_init_task"`
+	AlpsQuiescent    *ebpf.ProgramSpec `ebpf:"alps_quiescent"`
+	AlpsRunning      *ebpf.ProgramSpec `ebpf:"alps_running"`
+	AlpsSelectCpu    *ebpf.ProgramSpec `ebpf:"alps_select_cpu"`
+	AlpsStopping     *ebpf.ProgramSpec `ebpf:"alps_stopping"`
 }
 
 // SchedMapSpecs contains maps before they are loaded into the kernel.
@@ -114,14 +127,21 @@ type SchedMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SchedVariableSpecs struct {
-	CpuKey          *ebpf.VariableSpec `ebpf:"cpu_key"`
-	FairSliceNs     *ebpf.VariableSpec `ebpf:"fair_slice_ns"`
-	MaxWaitNs       *ebpf.VariableSpec `ebpf:"max_wait_ns"`
-	PossibleCpus    *ebpf.VariableSpec `ebpf:"possible_cpus"`
-	PromotedSliceNs *ebpf.VariableSpec `ebpf:"promoted_slice_ns"`
-	ScannedNs       *ebpf.VariableSpec `ebpf:"scanned_ns"`
-	SystemVtime     *ebpf.VariableSpec `ebpf:"system_vtime"`
-	UnknownZero     *ebpf.VariableSpec `ebpf:"unknown_zero"`
+	CpuKey            *ebpf.VariableSpec `ebpf:"cpu_key"`
+	FairAtNs          *ebpf.VariableSpec `ebpf:"fair_at_ns"`
+	FairNs            *ebpf.VariableSpec `ebpf:"fair_ns"`
+	FairSliceNs       *ebpf.VariableSpec `ebpf:"fair_slice_ns"`
+	MaxWaitNs         *ebpf.VariableSpec `ebpf:"max_wait_ns"`
+	OnlineCpus        *ebpf.VariableSpec `ebpf:"online_cpus"`
+	OrdinaryNs        *ebpf.VariableSpec `ebpf:"ordinary_ns"`
+	PinnedScannedNs   *ebpf.VariableSpec `ebpf:"pinned_scanned_ns"`
+	PossibleCpus      *ebpf.VariableSpec `ebpf:"possible_cpus"`
+	PromotedSliceNs   *ebpf.VariableSpec `ebpf:"promoted_slice_ns"`
+	RunnableFunctions *ebpf.VariableSpec `ebpf:"runnable_functions"`
+	ScannedNs         *ebpf.VariableSpec `ebpf:"scanned_ns"`
+	SystemVtime       *ebpf.VariableSpec `ebpf:"system_vtime"`
+	TurnNs            *ebpf.VariableSpec `ebpf:"turn_ns"`
+	UnknownZero       *ebpf.VariableSpec `ebpf:"unknown_zero"`
 }
 
 // SchedObjects contains all objects after they have been loaded into the kernel.
@@ -169,41 +189,54 @@ func (m *SchedMaps) Close() error {
 //
 // It can be passed to LoadSchedObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SchedVariables struct {
-	CpuKey          *ebpf.Variable `ebpf:"cpu_key"`
-	FairSliceNs     *ebpf.Variable `ebpf:"fair_slice_ns"`
-	MaxWaitNs       *ebpf.Variable `ebpf:"max_wait_ns"`
-	PossibleCpus    *ebpf.Variable `ebpf:"possible_cpus"`
-	PromotedSliceNs *ebpf.Variable `ebpf:"promoted_slice_ns"`
-	ScannedNs       *ebpf.Variable `ebpf:"scanned_ns"`
-	SystemVtime     *ebpf.Variable `ebpf:"system_vtime"`
-	UnknownZero     *ebpf.Variable `ebpf:"unknown_zero"`
+	CpuKey            *ebpf.Variable `ebpf:"cpu_key"`
+	FairAtNs          *ebpf.Variable `ebpf:"fair_at_ns"`
+	FairNs            *ebpf.Variable `ebpf:"fair_ns"`
+	FairSliceNs       *ebpf.Variable `ebpf:"fair_slice_ns"`
+	MaxWaitNs         *ebpf.Variable `ebpf:"max_wait_ns"`
+	OnlineCpus        *ebpf.Variable `ebpf:"online_cpus"`
+	OrdinaryNs        *ebpf.Variable `ebpf:"ordinary_ns"`
+	PinnedScannedNs   *ebpf.Variable `ebpf:"pinned_scanned_ns"`
+	PossibleCpus      *ebpf.Variable `ebpf:"possible_cpus"`
+	PromotedSliceNs   *ebpf.Variable `ebpf:"promoted_slice_ns"`
+	RunnableFunctions *ebpf.Variable `ebpf:"runnable_functions"`
+	ScannedNs         *ebpf.Variable `ebpf:"scanned_ns"`
+	SystemVtime       *ebpf.Variable `ebpf:"system_vtime"`
+	TurnNs            *ebpf.Variable `ebpf:"turn_ns"`
+	UnknownZero       *ebpf.Variable `ebpf:"unknown_zero"`
 }
 
 // SchedPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to LoadSchedObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SchedPrograms struct {
-	AlpsCpuOffline *ebpf.Program `ebpf:"alps_cpu_offline"`
-	AlpsCpuOnline  *ebpf.Program `ebpf:"alps_cpu_online"`
-	AlpsDispatch   *ebpf.Program `ebpf:"alps_dispatch"`
-	AlpsEnqueue    *ebpf.Program `ebpf:"alps_enqueue"`
-	AlpsExit       *ebpf.Program `ebpf:"alps_exit"`
-	AlpsInit       *ebpf.Program `ebpf:"alps_init"`
-	AlpsInitTask   *ebpf.Program `ebpf:"alps_init_task"`
-	AlpsRunning    *ebpf.Program `ebpf:"alps_running"`
-	AlpsSelectCpu  *ebpf.Program `ebpf:"alps_select_cpu"`
-	AlpsStopping   *ebpf.Program `ebpf:"alps_stopping"`
+	AlpsCpuOffline   *ebpf.Program `ebpf:"alps_cpu_offline"`
+	AlpsCpuOnline    *ebpf.Program `ebpf:"alps_cpu_online"`
+	AlpsCpuRelease   *ebpf.Program `ebpf:"alps_cpu_release"`
+	AlpsCpuReleaseV2 *ebpf.Program `ebpf:"alps_cpu_release_v2"`
+	AlpsDispatch     *ebpf.Program `ebpf:"alps_dispatch"`
+	AlpsEnqueue      *ebpf.Program `ebpf:"alps_enqueue"`
+	AlpsExit         *ebpf.Program `ebpf:"alps_exit"`
+	AlpsInit         *ebpf.Program `ebpf:"alps_init"`
+	AlpsInitTask     *ebpf.Program `ebpf:"alps_init_task"`
+	AlpsQuiescent    *ebpf.Program `ebpf:"alps_quiescent"`
+	AlpsRunning      *ebpf.Program `ebpf:"alps_running"`
+	AlpsSelectCpu    *ebpf.Program `ebpf:"alps_select_cpu"`
+	AlpsStopping     *ebpf.Program `ebpf:"alps_stopping"`
 }
 
 func (p *SchedPrograms) Close() error {
 	return _SchedClose(
 		p.AlpsCpuOffline,
 		p.AlpsCpuOnline,
+		p.AlpsCpuRelease,
+		p.AlpsCpuReleaseV2,
 		p.AlpsDispatch,
 		p.AlpsEnqueue,
 		p.AlpsExit,
 		p.AlpsInit,
 		p.AlpsInitTask,
+		p.AlpsQuiescent,
 		p.AlpsRunning,
 		p.AlpsSelectCpu,
 		p.AlpsStopping,

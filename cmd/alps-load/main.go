@@ -19,8 +19,8 @@ type flags struct {
 
 	Load struct {
 		DryRun  bool          `name:"dry-run" help:"Check the policy and print it; touch nothing and need no privilege."`
-		MaxWait time.Duration `name:"max-wait" placeholder:"DURATION" default:"1s" help:"Serve a function that waited longer out of turn (counts when the scheduler is attached)."`
-		Stretch int           `name:"stretch" placeholder:"N" default:"14" help:"Let better ranks that came later pass a function by for N times the CPU time that it needs; 0: always."`
+		MaxWait time.Duration `name:"max-wait" placeholder:"DURATION" default:"1s" help:"Serve a function out of turn before it has waited longer (counts when the scheduler is attached)."`
+		Stretch int           `name:"stretch" placeholder:"N" default:"4" help:"Let better ranks that came later pass a function by until it has taken N times as long as if all shared the CPUs evenly; 0: always."`
 		File    string        `arg:"" optional:"" help:"Policy to load; stdin unless given."`
 	} `cmd:"" default:"withargs" help:"Put a policy in force (what is done without a command)."`
 	Unload struct{} `cmd:"" help:"Detach the scheduler and remove its pins."`

@@ -63,7 +63,7 @@ type compareFlags struct {
 	Quantum  time.Duration `default:"100ms" placeholder:"DURATION" help:"Quantum of rr (default: ${default})."`
 	History  int           `default:"1" placeholder:"N" help:"Policies that learn do so from the last N windows (default: ${default})."`
 	RankBy   string        `name:"rank-by" enum:"gittins,demand,wait,slice" default:"gittins" help:"As in alps-tune: gittins, demand, wait or slice (default: ${default})."`
-	Stretch  int           `default:"14" placeholder:"N" help:"As in alps-load (default: ${default})."`
+	Stretch  int           `default:"4" placeholder:"N" help:"As in alps-load (default: ${default})."`
 	MaxWait  time.Duration `name:"max-wait" default:"1s" placeholder:"DURATION" help:"As in alps-load; 0s for never (default: ${default})."`
 
 	measured []measured

@@ -39,10 +39,10 @@ type Options struct {
 	// Pins is the directory of the pins, on a BPF file system. It is made
 	// if need be, for its owner alone; its parent has to exist.
 	Pins string
-	// Stretch is how many times its demand a function may be passed by, from
-	// its arrival on, by functions of better ranks that came later, and also
-	// how patient one has to be that has used more than its class does. 0
-	// makes ranks strict, as does a policy without demands. Up to
+	// Stretch is how many times as long as if all shared the CPUs evenly a
+	// function may take before functions of better ranks no longer pass it by,
+	// and also how patient one has to be that has used more than its class does.
+	// 0 makes ranks strict, as does a policy without demands. Up to
 	// [patience.MaxStretch].
 	Stretch int
 	// FairSlice is the slice of a task without a guaranteed one; 0: the
@@ -120,6 +120,9 @@ func (o Options) replace(spec *ebpf.CollectionSpec, t *Table) error {
 
 func (o Options) attach(spec *ebpf.CollectionSpec, t *Table) error {
 	if err := o.configure(spec); err != nil {
+		return err
+	}
+	if err := pickKfuncs(spec); err != nil {
 		return err
 	}
 	coll, err := ebpf.NewCollection(spec)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math/bits"
 
 	"alps/internal/patience"
 )
@@ -12,14 +13,13 @@ import (
 // system tasks, served fairly.
 //
 // What the model leaves out: the kernel ends slices at its ticks, which makes
-// them longer by up to one; a CPU looks only at the first 32 waiting tasks for
-// one that may run there; the starvation bound looks at the last 256 in the
-// queue, here at all of it; threads, and whatever a kernel costs but the
-// switches.
+// them longer by up to one; that a task may not run on every CPU; that the
+// starvation bound looks only now and then for who has waited too long; threads,
+// and whatever a kernel costs but the switches.
 type ALPS struct {
 	Tables []Table // by FromNs
-	// Stretch is how many times its demand a function may be passed by; 0
-	// makes ranks strict. At most patience.MaxStretch.
+	// Stretch is how many times as long a function may take as it would if all
+	// shared the CPUs evenly; 0 makes ranks strict. At most patience.MaxStretch.
 	Stretch int
 	// MaxWaitNs is how long a function waits before it is served out of turn;
 	// 0: for ever.
@@ -30,7 +30,8 @@ type ALPS struct {
 const (
 	fairSliceNs     = 3_000_000
 	promotedSliceNs = 1_000_000
-	starvedScanNs   = 10_000_000
+	overdueScans    = 8
+	overdueRoundNs  = 8_000_000
 	alpsRankNs      = 1 << 40
 
 	keySystem = -1 // before all functions
@@ -64,7 +65,7 @@ func checkLate(jobs []Job) error {
 }
 
 func (p ALPS) discipline(e *engine) discipline {
-	return &alps{e: e, ALPS: p, tasks: make([]alpsTask, len(e.jobs)), running: make([]int64, len(e.cpus)), starved: none, table: -1}
+	return &alps{e: e, ALPS: p, tasks: make([]alpsTask, len(e.jobs)), running: make([]int64, len(e.cpus)), table: -1}
 }
 
 // alps is the state of [ALPS].
@@ -83,18 +84,22 @@ type alps struct {
 	byWait     heap // since when
 
 	systemVtime int64
-	scannedNs   int64
-	starved     int32 // who is to be served out of turn
+	fairNs      int64 // fair time, as of fairAtNs
+	fairAtNs    int64
+	runnable    uint64 // functions that run or wait
+	ordinaryNs  int64  // until when nobody is served out of turn
 }
 
 // alpsTask is task_ctx of the scheduler.
 type alpsTask struct {
+	arrivedNs  int64 // fair time of its arrival
 	key        int64 // keySystem, or the deadline for the slice at hand
 	vtime      int64
 	countedNs  int64 // attained CPU time that is in vtime
 	sliceEndNs int64 // attained CPU time at which the slice is used up
 	queuedNs   int64 // since when it waits
 	sliceNs    int64 // what the next turn gets
+	counted    bool  // in runnable
 	state      taskState
 }
 
@@ -137,7 +142,7 @@ func (s *alps) decide(job int32) {
 			patienceNs = max(patienceNs, min(attainedNs, alpsRankNs)*int64(s.Stretch)/2)
 		}
 	}
-	t.key = s.e.job(job).ArrivalNs + patienceNs
+	t.key = t.arrivedNs + patienceNs
 }
 
 // stepsNow returns the steps of a class in the table in force.
@@ -162,11 +167,14 @@ func (s *alps) account(t *alpsTask, attainedNs int64) {
 
 func (s *alps) ready(job int32, why reason) {
 	t := &s.tasks[job]
+	s.advanceFair()
 	if why == arrived {
 		t.key = keySystem
 		t.vtime = s.systemVtime
+		t.arrivedNs = s.fairNs
 	}
 	s.decide(job)
+	s.countRunnable(t, t.key != keySystem)
 	t.state = waiting
 	t.queuedNs = s.e.nowNs
 	if t.key == keySystem {
@@ -191,40 +199,78 @@ func (s *alps) first() (e entry, ok bool) {
 	return entry{}, false
 }
 
-// findStarved notes the function that has waited longest, if for too long. It
-// looks only once in a while.
-func (s *alps) findStarved() bool {
-	if s.starved != none && s.tasks[s.starved].state == waiting {
-		return true
+// overdue returns the function that has waited longest, if for too long.
+func (s *alps) overdue() int32 {
+	if s.MaxWaitNs == 0 {
+		return none
 	}
-	s.starved = none
-	if s.MaxWaitNs == 0 || s.e.nowNs-s.scannedNs < starvedScanNs {
-		return false
-	}
-	s.scannedNs = s.e.nowNs
 	for len(s.byWait) > 0 {
 		e := s.byWait[0]
 		if t := &s.tasks[e.place]; t.state != waiting || t.queuedNs != e.key {
 			s.byWait.pop()
 			continue
 		}
-		if s.e.nowNs-e.key > s.MaxWaitNs {
-			s.starved = int32(e.place)
+		if s.e.nowNs-e.key > s.overdueAfterNs() {
+			return int32(e.place)
 		}
 		break
 	}
-	return s.starved != none
+	return none
+}
+
+// overdueAfterNs is what overdue_after_ns is in the scheduler.
+func (s *alps) overdueAfterNs() int64 {
+	roundNs := int64(s.runnable)*overdueRoundNs/int64(len(s.running)) + s.MaxWaitNs/overdueScans
+	return s.MaxWaitNs - min(roundNs, s.MaxWaitNs/2)
+}
+
+// advanceFair brings fair time up to now. It goes at the speed at which each
+// runnable function would run if they shared the CPUs evenly.
+func (s *alps) advanceFair() {
+	ns, cpus := uint64(s.e.nowNs-s.fairAtNs), uint64(len(s.running))
+	s.fairAtNs = s.e.nowNs
+	if s.runnable > cpus {
+		high, low := bits.Mul64(ns, cpus)
+		ns, _ = bits.Div64(high, low, s.runnable)
+	}
+	s.fairNs += int64(ns)
+}
+
+// countRunnable counts a task, or not, among the runnable functions from now on.
+func (s *alps) countRunnable(t *alpsTask, yes bool) {
+	switch {
+	case yes && !t.counted:
+		s.runnable++
+	case !yes && t.counted:
+		s.runnable--
+	}
+	t.counted = yes
+}
+
+// starved returns who is to be served out of turn now.
+func (s *alps) starved() int32 {
+	if s.e.nowNs < s.ordinaryNs {
+		return none
+	}
+	return s.overdue()
+}
+
+// turnNs is how long an ordinary turn may be of a task that has so much left of
+// its slice.
+func (s *alps) turnNs(sliceNs int64) int64 {
+	if s.overdue() == none {
+		return sliceNs
+	}
+	return min(sliceNs, max(s.ordinaryNs-s.e.nowNs, promotedSliceNs))
 }
 
 func (s *alps) next() int32 {
-	if len(s.system) > 0 {
-		return int32(s.system.pop().place)
-	}
-	if s.findStarved() {
-		job := s.starved
-		s.starved = none
+	if job := s.starved(); job != none {
 		s.tasks[job].state = runningPromoted
 		return job
+	}
+	if len(s.system) > 0 {
+		return int32(s.system.pop().place)
 	}
 	e, ok := s.first()
 	if !ok {
@@ -244,20 +290,25 @@ func (s *alps) started(cpu, job int32) (budgetNs int64) {
 	s.running[cpu] = t.key
 	if t.key == keySystem {
 		s.systemVtime = max(s.systemVtime, t.vtime)
+		return t.sliceNs
 	}
-	return t.sliceNs
+	return s.turnNs(t.sliceNs)
 }
 
 func (s *alps) expired(cpu, job int32) (budgetNs int64, goOn bool) {
-	s.decide(job)
 	t := &s.tasks[job]
+	s.decide(job)
+	s.advanceFair()
+	s.countRunnable(t, t.key != keySystem)
 	switch {
+	case s.starved() != none:
+		return 0, false
 	case t.key == keySystem:
 		if len(s.system) > 0 && s.system[0].key < t.vtime {
 			return 0, false
 		}
 		s.systemVtime = max(s.systemVtime, t.vtime)
-	case len(s.system) > 0 || s.findStarved():
+	case len(s.system) > 0:
 		return 0, false
 	default:
 		if e, ok := s.first(); ok && e.key < t.key {
@@ -266,11 +317,20 @@ func (s *alps) expired(cpu, job int32) (budgetNs int64, goOn bool) {
 	}
 	t.state = running
 	s.running[cpu] = t.key
-	return t.sliceNs, true
+	if t.key == keySystem {
+		return t.sliceNs, true
+	}
+	return s.turnNs(t.sliceNs), true
 }
 
-func (s *alps) stopped(cpu, job int32, _ int64) {
+func (s *alps) stopped(cpu, job int32, ranNs int64) {
 	t := &s.tasks[job]
+	s.advanceFair()
+	s.countRunnable(t, false)
+	if t.state == runningPromoted {
+		// As much time again is for those whose turn it is.
+		s.ordinaryNs = s.e.nowNs + ranNs/int64(len(s.running))
+	}
 	s.account(t, s.e.attainedNs(job))
 	t.state = asleep
 }

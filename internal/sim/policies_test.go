@@ -29,6 +29,22 @@ func classJobs(rows ...[3]int64) []Job {
 	return jobs
 }
 
+// TestFairTime: deadlines are on a clock that goes the slower the more functions
+// are runnable. One of rank 2 is due 2 times 101 ms after its arrival at 0. While
+// one of rank 1 comes each 10 ms, two are runnable and the clock goes at half
+// speed: the one that comes at 360 is due at 180 + 20, before it, and that at 370
+// at 205, after it.
+func TestFairTime(t *testing.T) {
+	rows := [][3]int64{{1, 0, 100}}
+	for i := range int64(50) {
+		rows = append(rows, [3]int64{0, 10 * i, 10})
+	}
+	p := ALPS{Tables: []Table{rankTable([2]int64{10, 10}, [2]int64{100, 101})}, Stretch: 2}
+	if got := endsMs(t, classJobs(rows...), 1, p)[0]; got != 470 {
+		t.Errorf("rank 2 ends at %g ms, want 370 + 100", got)
+	}
+}
+
 func endsNs(t *testing.T, jobs []Job, cpus int, p Policy) []int64 {
 	t.Helper()
 	result, err := Simulate(jobs, Config{CPUs: cpus}, p)
