@@ -15,8 +15,9 @@ CLANG_DEBS := clang-19 llvm-19 libbpf-dev
 KERNELS         := oldest newest
 COLLECT_KERNELS := 6.1 oldest newest
 
-# VM_TEST runs a package's tests on a kernel: $(call VM_TEST,kernel,packages)
-VM_TEST = CGO_ENABLED=0 $(GO) test -count=1 -exec "$(CURDIR)/bin/alps-vm test --kernel $(1) --cpus 2 --timeout 10m --" $(2)
+# VM_TEST runs a package's tests on a kernel: $(call VM_TEST,kernel,packages,flags of
+# alps-vm instead of two CPUs)
+VM_TEST = CGO_ENABLED=0 $(GO) test -count=1 -exec "$(CURDIR)/bin/alps-vm test --kernel $(1) $(or $(3),--cpus 2) --timeout 10m --" $(2)
 
 .PHONY: help build demo results bench test test-native test-vm check generate install clean
 
@@ -51,7 +52,8 @@ test-vm: build ## run the tests on real kernels in QEMU
 	ALPS_VM=1 $(GO) test -count=1 -timeout 20m ./internal/vm ./internal/demo; \
 	ALPS_VM=1 $(GO) test -count=1 -timeout 20m -run TestPredictsKernels ./internal/sim; \
 	$(foreach kernel,$(COLLECT_KERNELS),$(call VM_TEST,$(kernel),./internal/collect);) \
-	$(foreach kernel,$(KERNELS),$(call VM_TEST,$(kernel),./internal/load ./cmd/alps-load);)
+	$(foreach kernel,$(KERNELS),$(call VM_TEST,$(kernel),./internal/load ./cmd/alps-load);) \
+	ALPS_VIRTUAL_TIME=1 $(call VM_TEST,newest,-run TestLongestWait ./internal/load,--icount 1 --cpus 1)
 
 check: ## gofmt, vet, staticcheck, clang-format, and that generated files are up to date
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -82,6 +84,28 @@ var bodies = map[string]func(args []string){
 		}
 		spinWhile(func() bool { return true })
 	},
+	// grab PID DURATION: as a real-time task takes the CPU on which that process
+	// runs for so long, and says which part of that time the process ran.
+	"grab": func(args []string) {
+		d, err := time.ParseDuration(args[1])
+		if err == nil {
+			err = becomeRealTime()
+		}
+		if err != nil {
+			fatal(err)
+		}
+		grab(args[0], d)
+	},
+	// gap DURATION: as soon as its input ends, never sleeps for so long, and says
+	// how many ns it did not run at a time, at the most.
+	"gap": func(args []string) {
+		d, err := time.ParseDuration(args[0])
+		if err != nil {
+			fatal(err)
+		}
+		io.Copy(io.Discard, os.Stdin)
+		printLongestGap(d)
+	},
 	// load PINS: loads the policy stream on its input, strictly ranked.
 	"load": func(args []string) { loadStdin(args[0]) },
 	// load-bare PINS: the same as root without any capability.
@@ -131,6 +155,77 @@ func spinWhile(more func() bool) {
 	for more() {
 		procyield(10)
 	}
+}
+
+func becomeRealTime() error {
+	param := struct{ priority int32 }{1}
+	const fifo = 1
+	if _, _, errno := unix.Syscall(unix.SYS_SCHED_SETSCHEDULER, 0, fifo, uintptr(unsafe.Pointer(&param))); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// grab is the body of that name.
+func grab(pid string, d time.Duration) {
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		fatal(err)
+	}
+	// proc(5): the CPU is field 39; the name, field 2, may have blanks.
+	_, fields, _ := strings.Cut(string(stat), ") ")
+	cpu, err := strconv.Atoi(strings.Fields(fields)[39-3])
+	if err != nil {
+		fatal(err)
+	}
+	var set unix.CPUSet
+	set.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &set); err != nil {
+		fatal(err)
+	}
+	id, err := strconv.Atoi(pid)
+	if err != nil {
+		fatal(err)
+	}
+	clock := int32(^id)<<3 | 2 // as clock_getcpuclockid(3) does
+	began, before := clockNs(unix.CLOCK_MONOTONIC), clockNs(clock)
+	spinWhile(func() bool { return clockNs(unix.CLOCK_MONOTONIC)-began < d.Nanoseconds() })
+	ran, took := clockNs(clock)-before, clockNs(unix.CLOCK_MONOTONIC)-began
+	fmt.Printf("%.3f\n", float64(ran)/float64(took))
+}
+
+// printLongestGap is the body gap.
+func printLongestGap(d time.Duration) { fmt.Println(longestGap(d.Nanoseconds())) }
+
+// longestGap never looks whether the Go runtime asks it to let another thread go
+// on, hence nosplit (and asyncpreemptoff): what it waited for then would be that
+// thread's turn, too.
+//
+//go:nosplit
+func longestGap(ns int64) (longest int64) {
+	var t unix.Timespec
+	now := func() int64 {
+		syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&t)), 0)
+		return t.Sec*1e9 + t.Nsec
+	}
+	began := now()
+	for last := began; last-began < ns; {
+		for range 100_000 { // few system calls: emulation is slow at them
+		}
+		at := now()
+		longest = max(longest, at-last)
+		last = at
+	}
+	return longest
+}
+
+// clockNs reads a clock.
+func clockNs(clock int32) int64 {
+	var now unix.Timespec
+	if err := unix.ClockGettime(clock, &now); err != nil {
+		fatal(err)
+	}
+	return now.Nano()
 }
 
 func loadStdin(pins string) {
@@ -348,6 +443,17 @@ func start(t *testing.T, cgroup string, cmd *exec.Cmd) *exec.Cmd {
 		t.Fatal(err)
 	}
 	defer unix.SchedSetaffinity(0, &all)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { kill(cmd) })
+	return cmd
+}
+
+// startAnywhere starts a process that may run on every CPU. It is killed in the
+// end.
+func startAnywhere(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
+	t.Helper()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

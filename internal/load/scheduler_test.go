@@ -2,7 +2,11 @@ package load
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +101,88 @@ func TestBetterRankPreempts(t *testing.T) {
 	start(t, "", body(t, "blink", "blink"))
 	before := counter(t, o, "preemptions")
 	eventually(t, "functions of a better rank preempt", func() bool { return counter(t, o, "preemptions") > before+20 })
+}
+
+// A function that a real-time task pushes off its CPU goes on where there is
+// another one.
+func TestRealTimePushesAside(t *testing.T) {
+	if runtime.NumCPU() < 2 {
+		t.Skip("needs two CPUs")
+	}
+	o := guest(t)
+	load(t, o, table(t, "1,hog,comm:hog,0,1,1000000000,0\n"))
+	hog := startAnywhere(t, body(t, "hog", "spin"))
+	turnsBegin(t, hog)
+	for range 3 {
+		out, err := body(t, "grab", "grab", fmt.Sprint(hog.Process.Pid), "500ms").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		part, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if part < 0.5 {
+			t.Errorf("it ran for %.0f%% of the time for which the real-time task had its CPU", 100*part)
+		}
+	}
+}
+
+// turnsBegin: a process has begun to run.
+func turnsBegin(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	eventually(t, cmd.Path+" runs", func() bool { return cpuTime(t, cmd) > 100*time.Millisecond })
+}
+
+// TestLongestWait: with strict ranks, of 15 functions that never sleep one would
+// run for ever. None waits longer than the bound and the slice that runs then. In
+// virtual time, on one CPU: there, nothing but the scheduler makes one wait.
+func TestLongestWait(t *testing.T) {
+	if os.Getenv("ALPS_VIRTUAL_TIME") == "" {
+		t.Skip("needs virtual time: ALPS_VIRTUAL_TIME=1 go test -exec 'alps-vm test --icount 1 --cpus 1 --'")
+	}
+	const functions, bound, slice, margin = 15, time.Second, 20 * time.Millisecond, 10 * time.Millisecond
+	o := guest(t)
+	o.MaxWait = bound
+	var policy strings.Builder
+	for i := range functions {
+		fmt.Fprintf(&policy, "1,f%d,comm:f%d,0,%d,%d,0\n", i, i, i+1, slice.Nanoseconds())
+	}
+	load(t, o, table(t, policy.String()))
+	begin := make([]io.Closer, functions)
+	outs := make([]strings.Builder, functions)
+	cmds := make([]*exec.Cmd, functions)
+	for i := range cmds {
+		cmd := body(t, fmt.Sprint("f", i), "gap", "3s")
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Stdout = &outs[i]
+		cmd.Env = append(cmd.Env, "GODEBUG=asyncpreemptoff=1")
+		cmds[i], begin[i] = startAnywhere(t, cmd), stdin
+	}
+	time.Sleep(time.Second) // all have started, and wait
+	for _, stdin := range begin {
+		stdin.Close()
+	}
+	for i, cmd := range cmds {
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		ns, err := strconv.ParseInt(strings.TrimSpace(outs[i].String()), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		longest := time.Duration(ns)
+		t.Logf("rank %d waited for %v at the most", i+1, longest)
+		if longest > bound+slice+margin {
+			t.Errorf("rank %d waited for %v, want at most %v and a slice of %v", i+1, longest, bound, slice)
+		}
+	}
+	if counter(t, o, "promotions") < functions {
+		t.Error("the starvation bound was not needed")
+	}
 }
 
 // Once it has used as much as the step says, the first has the worse rank.
