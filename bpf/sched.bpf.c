@@ -467,7 +467,7 @@ static __u64 queue_of(enum kind kind, struct task_struct *p)
 	if (!is_pinned(p))
 		return SHARED(kind);
 	cpu = bpf_cpumask_first(p->cpus_ptr);
-	return cpu < possible_cpus ? PINNED(kind, cpu) : SHARED(kind);
+	return cpu < possible_cpus && cpu < ALPS_MAX_CPUS ? PINNED(kind, cpu) : SHARED(kind);
 }
 
 SEC("struct_ops/alps_enqueue")
