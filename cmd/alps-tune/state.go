@@ -13,7 +13,7 @@ import (
 )
 
 // checkState tells whether --state and the flags beside it go together.
-func (f *flags) checkState() error {
+func (f *policyFlags) checkState() error {
 	switch {
 	case f.State == nil:
 		return nil
@@ -29,7 +29,7 @@ func (f *flags) checkState() error {
 
 // takeState makes the tuner go on from the file of --state, and keep its state
 // there, until done is called.
-func (f *flags) takeState(tuner *tune.Tuner, tool cli.IO) (done func(), err error) {
+func (f *policyFlags) takeState(tuner *tune.Tuner, tool cli.IO) (done func(), err error) {
 	if f.State == nil {
 		return func() {}, nil
 	}
@@ -45,7 +45,7 @@ func (f *flags) takeState(tuner *tune.Tuner, tool cli.IO) (done func(), err erro
 	return func() { file.Close() }, nil
 }
 
-func (f *flags) restore(tuner *tune.Tuner, file *statefile.File, tool cli.IO) error {
+func (f *policyFlags) restore(tuner *tune.Tuner, file *statefile.File, tool cli.IO) error {
 	if input, err := f.inputInfo(tool); err == nil && file.Is(input) {
 		return cli.Usagef("--state: %s is the input as well; it would be replaced", *f.State)
 	}
@@ -62,7 +62,7 @@ func (f *flags) restore(tuner *tune.Tuner, file *statefile.File, tool cli.IO) er
 }
 
 // inputInfo tells what file the turns are in.
-func (f *flags) inputInfo(tool cli.IO) (fs.FileInfo, error) {
+func (f *policyFlags) inputInfo(tool cli.IO) (fs.FileInfo, error) {
 	if f.File != "" && f.File != "-" {
 		return os.Stat(f.File)
 	}

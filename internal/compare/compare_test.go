@@ -48,6 +48,16 @@ func TestTablesComeIntoForce(t *testing.T) {
 	if len(tables[0].Unknown) != 1 || len(tables[0].Classes) != 1 || len(tables[1].Classes) != 2 {
 		t.Errorf("tables %+v, want a class in the first, two in the second, and a row for others", tables)
 	}
+	// With history, a class that is not in the window is in its policy.
+	o := DefaultParams.Tune
+	o.History = 2
+	l = NewTables(o)
+	if _, err := read(t, header+"1,a,1,0,5,9,0,0,1,50\n1,b,2,0,60,90,0,0,1,50\n2,a,3,700,5,900,0,0,1,50\n3,c,4,1500,6,1600,0,0,1,50\n", l); err != nil {
+		t.Fatal(err)
+	}
+	if steps := l.Tables()[1].Classes; len(steps) != 2 || len(steps[0]) != 1 || steps[0][0].DemandNs != 5 || len(steps[1]) != 1 || steps[1][0].DemandNs != 60 {
+		t.Errorf("the second table has %+v, want 5 ns and 60 ns", steps)
+	}
 	d := NewDemands(1)
 	timeline, err := read(t, strings.Replace(header, "\n", ",begin_ns\n", 1)+"1,a,1,0,5,9,0,0,1,50,0\n2,a,2,700,6,900,0,0,1,50,600\n", d)
 	if err != nil {

@@ -24,9 +24,11 @@ type Timeline struct {
 	// CPUs is how many CPUs the invocations share, by the column.
 	CPUs int
 
-	ids         []string // of the invocations
-	firstWindow []int32  // by job: index of the window in which it was first seen
+	ids         []string         // of the invocations
+	seen        map[string]int32 // by id: the job
+	firstWindow []int32          // by job: index of the window in which it was first seen
 	class       map[string]int32
+	anyCPUs     bool // the column does not matter
 }
 
 // Window is a window of a [Timeline].
@@ -56,8 +58,7 @@ type Reading struct {
 // Read makes a timeline of streams, one after the other, whose windows grow.
 // What is wrong with a row is returned as a [*stream.Error].
 func Read(ins []*stream.Reader[stream.Invocation], r Reading, learners ...Learner) (*Timeline, error) {
-	t := &Timeline{CPUs: r.CPUs, class: make(map[string]int32)}
-	seen := make(map[string]int32)
+	t := NewTimeline(r.CPUs)
 	for _, in := range ins {
 		for {
 			w, err := in.Next()
@@ -67,7 +68,7 @@ func Read(ins []*stream.Reader[stream.Invocation], r Reading, learners ...Learne
 			if err != nil {
 				return nil, err
 			}
-			if err := t.add(w, r.CPUs, seen); err != nil {
+			if err := t.add(w, r.CPUs); err != nil {
 				return nil, err
 			}
 			for _, l := range learners {
@@ -87,7 +88,7 @@ func Read(ins []*stream.Reader[stream.Invocation], r Reading, learners ...Learne
 }
 
 // add takes a window in.
-func (t *Timeline) add(w *stream.Window[stream.Invocation], cpus int, seen map[string]int32) error {
+func (t *Timeline) add(w *stream.Window[stream.Invocation], cpus int) error {
 	if n := len(t.Windows); n > 0 && w.ID <= t.Windows[n-1].ID {
 		return w.Errorf(0, "window", "%d comes after window %d; the windows of all files grow", w.ID, t.Windows[n-1].ID)
 	}
@@ -109,10 +110,10 @@ func (t *Timeline) add(w *stream.Window[stream.Invocation], cpus int, seen map[s
 		if err != nil {
 			return err
 		}
-		at, again := seen[string(row.Invocation)]
+		at, again := t.seen[string(row.Invocation)]
 		if !again {
 			id := strings.Clone(string(row.Invocation))
-			seen[id] = int32(len(t.Jobs))
+			t.seen[id] = int32(len(t.Jobs))
 			t.ids = append(t.ids, id)
 			t.Jobs = append(t.Jobs, job)
 			t.firstWindow = append(t.firstWindow, window)
@@ -144,14 +145,7 @@ func (t *Timeline) add(w *stream.Window[stream.Invocation], cpus int, seen map[s
 // job makes the job of a row.
 func (t *Timeline) job(w *stream.Window[stream.Invocation], i int) (sim.Job, error) {
 	row := &w.Rows[i]
-	class, known := t.class[string(row.Class)]
-	if !known {
-		class = int32(len(t.Classes))
-		name := strings.Clone(string(row.Class))
-		t.Classes = append(t.Classes, name)
-		t.class[name] = class
-	}
-	job := sim.Job{ArrivalNs: int64(row.ArrivalNs), CPUNs: int64(row.CPUNs), BlockNs: int64(row.BlockNs), Class: class}
+	job := sim.Job{ArrivalNs: int64(row.ArrivalNs), CPUNs: int64(row.CPUNs), BlockNs: int64(row.BlockNs), Class: t.classOf(row.Class)}
 	if row.Sleeps > sim.MaxSleeps {
 		return job, w.Errorf(i, "sleeps", "%d is more than the %d that are simulated", row.Sleeps, sim.MaxSleeps)
 	}
@@ -160,6 +154,18 @@ func (t *Timeline) job(w *stream.Window[stream.Invocation], i int) (sim.Job, err
 		job.Sleeps = max(1, int32(row.Sleeps))
 	}
 	return job, nil
+}
+
+// classOf is the place of a class, which is new if it was not seen before.
+func (t *Timeline) classOf(of stream.Name) int32 {
+	class, known := t.class[string(of)]
+	if !known {
+		class = int32(len(t.Classes))
+		name := strings.Clone(string(of))
+		t.Classes = append(t.Classes, name)
+		t.class[name] = class
+	}
+	return class
 }
 
 // counted returns the index of the first window whose invocations count, after

@@ -61,4 +61,7 @@
 // lognormal kernel of one width (0.1 and 0.2 help less, 0.7 and 1 blur classes that
 // hardly vary), a width from the samples' own deviation (3 samples do not show it),
 // one more sample of twice the longest (worse with 10 samples than with 3).
+//
+// On samples of the published traces, eight steps come to within 1% of the index
+// followed exactly (TestEightStepsOnPublishedTraces).
 package gittins

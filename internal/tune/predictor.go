@@ -2,6 +2,7 @@ package tune
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -44,3 +45,6 @@ func PredictorNamed(name string, quantile float64) (Predictor, error) {
 	}
 	return nil, fmt.Errorf("there is no predictor %q; there is: %s", name, strings.Join(predictorNames, ", "))
 }
+
+// PredictorNames returns the names that [PredictorNamed] takes.
+func PredictorNames() []string { return slices.Clone(predictorNames) }
