@@ -316,6 +316,9 @@ static struct alps_class *class_of(struct task_struct *p, struct task_ctx *tc)
 			return NULL;
 		tc->generation = class->generation;
 	}
+	/* Of an expired policy all are system tasks: served fairly. */
+	if (class->expires_ns && bpf_ktime_get_ns() >= class->expires_ns)
+		return NULL;
 	return class->steps_len ? class : NULL;
 }
 

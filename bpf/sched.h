@@ -42,14 +42,15 @@ struct alps_step {
 #define ALPS_MAX_RANK ((1U << 20) - 1)
 
 struct alps_class {
-	__u64 generation;                       /* of the policy; every entry of one policy has the same */
-	__u32 steps_len;                        /* 1 to ALPS_MAX_STEPS; 0 in the ALPS_NO_CLASS entry */
-	__u32 id;                               /* row of the class in the policy as loaded */
+	__u64 generation; /* of the policy; every entry of one policy has the same */
+	__u64 expires_ns; /* CLOCK_MONOTONIC from which on it holds no more, likewise; 0: never */
+	__u32 steps_len;  /* 1 to ALPS_MAX_STEPS; 0 in the ALPS_NO_CLASS entry */
+	__u32 id;         /* row of the class in the policy as loaded */
 	struct alps_step steps[ALPS_MAX_STEPS]; /* by from_ns; the first has 0 */
 };
 
 _Static_assert(sizeof(struct alps_step) == 32, "alps_step");
-_Static_assert(sizeof(struct alps_class) == 16 + ALPS_MAX_STEPS * 32, "alps_class");
+_Static_assert(sizeof(struct alps_class) == 24 + ALPS_MAX_STEPS * 32, "alps_class");
 
 /*
  * The policy in force as text, for people: CSV in chunks, in a map of its own.

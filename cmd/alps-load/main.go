@@ -20,6 +20,7 @@ type flags struct {
 	Load struct {
 		DryRun  bool          `name:"dry-run" help:"Check the policy and print it; touch nothing and need no privilege."`
 		MaxWait time.Duration `name:"max-wait" placeholder:"DURATION" default:"1s" help:"Serve a function out of turn before it has waited longer (counts when the scheduler is attached)."`
+		MaxAge  time.Duration `name:"max-age" placeholder:"DURATION" default:"0s" help:"Serve all fairly, as without a policy, when the policy is older; 0s: never."`
 		Stretch int           `name:"stretch" placeholder:"N" default:"4" help:"Let better ranks that came later pass a function by until it has taken N times as long as if all shared the CPUs evenly; 0: always."`
 		File    string        `arg:"" optional:"" help:"Policy to load; stdin unless given."`
 	} `cmd:"" default:"withargs" help:"Put a policy in force (what is done without a command)."`
@@ -33,6 +34,9 @@ func (f *flags) Validate() error {
 	if f.Load.Stretch < 0 || f.Load.Stretch > patience.MaxStretch {
 		return fmt.Errorf("stretch %d is not from 0 to %d", f.Load.Stretch, patience.MaxStretch)
 	}
+	if f.Load.MaxAge < 0 {
+		return fmt.Errorf("max-age %v is negative", f.Load.MaxAge)
+	}
 	return nil
 }
 
@@ -44,7 +48,7 @@ func main() {
 var description = cli.Description("Put scheduling policies in force with sched_ext. Reads the policy stream of alps-tune.")
 
 func (f *flags) run(ctx context.Context, io cli.IO) error {
-	o := load.Options{Pins: f.Pins, MaxWait: f.Load.MaxWait, Stretch: f.Load.Stretch}
+	o := load.Options{Pins: f.Pins, MaxWait: f.Load.MaxWait, Stretch: f.Load.Stretch, MaxAge: f.Load.MaxAge}
 	switch io.Command {
 	case "unload":
 		return o.RunUnload(io)

@@ -174,14 +174,14 @@ func TestRecords(t *testing.T) {
 		2: {{0, 11, 200, 1, 2}, {50, 12, 600, 2, 2}, {0, 0, 600, 3, 2}},
 	} {
 		checked := table(t, rows)
-		got := checked.records(7, stretch)
+		got := checked.records(classRecord{Generation: 7, ExpiresNs: 9}, stretch)
 		if len(got.keys) != 3 || got.keys[0] != noClass || got.keys[1] != checked.Classes[0].Hash || got.keys[2] != checked.Classes[1].Hash {
 			t.Errorf("keys %#x", got.keys)
 		}
 		entries := []classRecord{
-			{Generation: 7},
-			{Generation: 7, StepsLen: 2, ID: 0, Steps: [MaxSteps]stepRecord{want[0], want[1]}},
-			{Generation: 7, StepsLen: 1, ID: 1, Steps: [MaxSteps]stepRecord{want[2]}},
+			{Generation: 7, ExpiresNs: 9},
+			{Generation: 7, ExpiresNs: 9, StepsLen: 2, ID: 0, Steps: [MaxSteps]stepRecord{want[0], want[1]}},
+			{Generation: 7, ExpiresNs: 9, StepsLen: 1, ID: 1, Steps: [MaxSteps]stepRecord{want[2]}},
 		}
 		if !slices.Equal(got.records, entries) {
 			t.Errorf("stretch %d: %+v\nwant %+v", stretch, got.records, entries)

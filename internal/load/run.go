@@ -73,7 +73,7 @@ func (o Options) RunDump(tool cli.IO) error {
 }
 
 // RunStatus is alps-load status: one "name value" a line. It fails if the
-// scheduler is not in charge, saying why.
+// scheduler is not in charge or its policy has expired, saying why.
 func (o Options) RunStatus(tool cli.IO) error {
 	s, err := o.Status()
 	if err != nil {
@@ -81,6 +81,8 @@ func (o Options) RunStatus(tool cli.IO) error {
 	}
 	state := "not loaded"
 	switch {
+	case s.InForce && s.Expired():
+		state = "expired"
 	case s.InForce:
 		state = "in force"
 	case s.Pinned:
@@ -94,6 +96,8 @@ func (o Options) RunStatus(tool cli.IO) error {
 		}
 	}
 	switch {
+	case s.InForce && s.Expired():
+		return fmt.Errorf("the policy has expired %v ago; all functions are served fairly until the next load", time.Since(s.Expires).Round(time.Millisecond))
 	case s.InForce:
 		return nil
 	case s.Left != nil && s.Left.Msg != "":

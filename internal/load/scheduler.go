@@ -51,6 +51,9 @@ type Options struct {
 	// MaxWait is how long a function may be runnable without running before
 	// it is served out of turn; 0: the scheduler's default.
 	MaxWait time.Duration
+	// MaxAge is for how long the policy holds; from then on all are served
+	// fairly, as without a policy. 0: until the next one.
+	MaxAge time.Duration
 }
 
 // Load puts a policy in force in one step, attaching the scheduler first where

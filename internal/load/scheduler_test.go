@@ -91,6 +91,34 @@ func TestRankIsTheOrder(t *testing.T) {
 	}
 }
 
+// A policy that is too old is dropped to fair order, until the next one.
+func TestMaxAge(t *testing.T) {
+	o := guest(t)
+	a := start(t, "", body(t, "a", "spin"))
+	b := start(t, "", body(t, "b", "spin"))
+	o.MaxAge = time.Hour
+	load(t, o, ranks(t, 1, "comm:a", "comm:b"))
+	isFirst(t, a, b)
+	o.MaxAge = time.Millisecond
+	load(t, o, ranks(t, 2, "comm:a", "comm:b"))
+	eventually(t, "both get much the same", func() bool {
+		const look = 500 * time.Millisecond
+		ofA, ofB := cpuTime(t, a), cpuTime(t, b)
+		time.Sleep(look)
+		ofA, ofB = cpuTime(t, a)-ofA, cpuTime(t, b)-ofB
+		return ofB > look/8 && 3*ofA < 5*ofB && 3*ofB < 5*ofA
+	})
+	if status, err := o.Status(); err != nil || !status.InForce || !status.Expired() {
+		t.Errorf("status %+v, %v", status, err)
+	}
+	o.MaxAge = 0
+	load(t, o, ranks(t, 3, "comm:b", "comm:a"))
+	isFirst(t, b, a)
+	if status, err := o.Status(); err != nil || status.Expired() {
+		t.Errorf("status %+v, %v", status, err)
+	}
+}
+
 // A function that comes with a better rank takes the CPU at once, not at the
 // end of the slice at hand.
 func TestBetterRankPreempts(t *testing.T) {

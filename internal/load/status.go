@@ -46,8 +46,12 @@ type Status struct {
 	Window   int64
 	Loaded   time.Time
 	Keys     int
+	Expires  time.Time // when the policy holds no more; zero: never
 	Counters []Counter
 }
+
+// Expired tells whether the policy holds no more.
+func (s *Status) Expired() bool { return !s.Expires.IsZero() && !s.Expires.After(time.Now()) }
 
 // Status tells what is in force.
 func (o Options) Status() (*Status, error) {
@@ -72,7 +76,7 @@ func (o Options) Status() (*Status, error) {
 		return nil, err
 	}
 	s.Window, s.Loaded = head.Window, time.Unix(0, head.LoadedUnix)
-	if s.Keys, err = o.keys(); err != nil {
+	if s.Keys, s.Expires, err = o.keys(); err != nil {
 		return nil, err
 	}
 	s.Counters, err = o.counters()
@@ -110,18 +114,26 @@ func (o Options) text() (textHead, []byte, error) {
 	return textOf(policy, texts)
 }
 
-func (o Options) keys() (int, error) {
+// keys returns how many keys the policy in force has, and when it expires.
+func (o Options) keys() (n int, expires time.Time, err error) {
 	policy, err := ebpf.LoadPinnedMap(o.pin(pinPolicy), nil)
 	if err != nil {
-		return 0, fmt.Errorf("opening the pinned policy: %w", err)
+		return 0, expires, fmt.Errorf("opening the pinned policy: %w", err)
 	}
 	defer policy.Close()
 	var entries *ebpf.Map
 	if err := policy.Lookup(uint32(0), &entries); err != nil {
-		return 0, fmt.Errorf("reading the policy in force: %w", err)
+		return 0, expires, fmt.Errorf("reading the policy in force: %w", err)
 	}
 	defer entries.Close()
-	return int(entries.MaxEntries()) - 1, nil // but for the entry of tasks without a class
+	frame, err := frameOf(policy)
+	if err != nil {
+		return 0, expires, err
+	}
+	if frame.ExpiresNs != 0 {
+		expires = time.Now().Add(time.Duration(int64(frame.ExpiresNs) - monotonicNs()))
+	}
+	return int(entries.MaxEntries()) - 1, expires, nil // but for the entry of tasks without a class
 }
 
 func (o Options) counters() ([]Counter, error) {

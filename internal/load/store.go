@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"alps/internal/stream"
 )
@@ -25,6 +26,7 @@ type stepRecord struct {
 
 type classRecord struct {
 	Generation   uint64
+	ExpiresNs    uint64
 	StepsLen, ID uint32
 	Steps        [MaxSteps]stepRecord
 }
@@ -47,7 +49,11 @@ const noClass uint64 = 0
 // them in their place: the text first, which is found by its generation, and
 // then, in one step, the policy.
 func (o Options) switchPolicy(spec *ebpf.CollectionSpec, policy, texts *ebpf.Map, t *Table, generation uint64) error {
-	entries, err := newEntries(spec.Maps[pinPolicy].InnerMap, t.records(generation, o.Stretch))
+	frame := classRecord{Generation: generation}
+	if o.MaxAge > 0 {
+		frame.ExpiresNs = uint64(monotonicNs() + o.MaxAge.Nanoseconds())
+	}
+	entries, err := newEntries(spec.Maps[pinPolicy].InnerMap, t.records(frame, o.Stretch))
 	if err != nil {
 		return fmt.Errorf("making the map of the policy: %w", err)
 	}
@@ -72,12 +78,23 @@ type entries struct {
 	records []classRecord
 }
 
+// monotonicNs is the clock of bpf_ktime_get_ns.
+func monotonicNs() int64 {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		panic(err) // no Linux is without it
+	}
+	return now.Nano()
+}
+
 // records makes the entries of the policy, with that of tasks without a class.
-func (t *Table) records(generation uint64, stretch int) entries {
-	e := entries{[]uint64{noClass}, []classRecord{{Generation: generation}}}
+// The frame has what is the same in all of them.
+func (t *Table) records(frame classRecord, stretch int) entries {
+	e := entries{[]uint64{noClass}, []classRecord{frame}}
 	patience := t.patience(stretch)
 	for i, class := range t.Classes {
-		record := classRecord{Generation: generation, StepsLen: uint32(len(class.Steps)), ID: uint32(i)}
+		record := frame
+		record.StepsLen, record.ID = uint32(len(class.Steps)), uint32(i)
 		for j, step := range class.Steps {
 			r := &record.Steps[j]
 			*r = stepRecord{FromNs: step.FromNs, SliceNs: step.SliceNs, Rank: step.Rank, PatienceNs: uint64(step.Rank) * rankNs}
@@ -144,16 +161,21 @@ func newText(template *ebpf.MapSpec, t *Table, generation uint64) (*ebpf.Map, er
 
 // generationOf returns the generation of the policy in force.
 func generationOf(policy *ebpf.Map) (uint64, error) {
+	frame, err := frameOf(policy)
+	return frame.Generation, err
+}
+
+// frameOf returns what all entries of the policy in force have.
+func frameOf(policy *ebpf.Map) (frame classRecord, err error) {
 	var entries *ebpf.Map
 	if err := policy.Lookup(uint32(0), &entries); err != nil {
-		return 0, fmt.Errorf("reading the policy in force: %w", err)
+		return frame, fmt.Errorf("reading the policy in force: %w", err)
 	}
 	defer entries.Close()
-	var record classRecord
-	if err := entries.Lookup(noClass, &record); err != nil {
-		return 0, fmt.Errorf("reading the policy in force: %w", err)
+	if err := entries.Lookup(noClass, &frame); err != nil {
+		return frame, fmt.Errorf("reading the policy in force: %w", err)
 	}
-	return record.Generation, nil
+	return frame, nil
 }
 
 // textOf returns the text of the policy in force.
