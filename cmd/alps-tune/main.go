@@ -13,8 +13,9 @@ import (
 )
 
 type flags struct {
-	Predictor string        `default:"mean" placeholder:"NAME" help:"What predicts a class's slice: mean, median, last, ewma, linear or quantile (default: ${default})."`
+	Predictor string        `default:"mean" placeholder:"NAME" help:"What predicts a class's slice: mean, median, last, ewma, linear, forest or quantile (default: ${default})."`
 	Quantile  float64       `default:"0.75" placeholder:"Q" help:"Of the predictor quantile: 0 to 1 (default: ${default})."`
+	Seed      uint64        `default:"1" placeholder:"N" help:"Of the draws of the predictor forest (default: ${default})."`
 	Alpha     float64       `default:"1" placeholder:"X" help:"Factor of the predicted slice, 0 to 1000 (default: ${default})."`
 	Beta      float64       `default:"1" placeholder:"X" help:"Factor of the standard deviation taken off it, 0 to 1000 (default: ${default})."`
 	Theta     float64       `default:"50" placeholder:"PCT" help:"Utilisation from which on slices are cut, 0 to 100 (default: ${default})."`
@@ -36,6 +37,10 @@ func (f *flags) Validate() error {
 	predictor, err := tune.PredictorNamed(f.Predictor, f.Quantile)
 	if err != nil {
 		return err
+	}
+	if forest, is := predictor.(tune.Forest); is {
+		forest.Seed = f.Seed
+		predictor = forest
 	}
 	f.options = tune.Options{
 		Predictor: predictor,

@@ -13,17 +13,11 @@ type Predictor interface {
 	Predict(slicesNs []int64) float64
 }
 
-// DefaultQuantile is the quantile of alps-tune unless it is told another.
-const DefaultQuantile = 0.75
-
-// EWMAWeight is the weight of the newest slice in the ALPS artifact.
-const EWMAWeight = 0.2
-
 // predictorNames are the names that --predictor takes.
-var predictorNames = []string{"mean", "median", "last", "ewma", "linear", "quantile"}
+var predictorNames = []string{"mean", "median", "last", "ewma", "linear", "forest", "quantile"}
 
 // PredictorNamed returns the predictor of that name. The quantile, from 0 to 1, is
-// that of the predictor of that name.
+// that of the predictor of that name; a forest has the seed 0.
 func PredictorNamed(name string, quantile float64) (Predictor, error) {
 	switch name {
 	case "mean":
@@ -36,6 +30,8 @@ func PredictorNamed(name string, quantile float64) (Predictor, error) {
 		return EWMA{Weight: EWMAWeight}, nil
 	case "linear":
 		return Linear{}, nil
+	case "forest":
+		return Forest{Trees: ForestTrees}, nil
 	case "quantile":
 		if !(quantile >= 0 && quantile <= 1) {
 			return nil, fmt.Errorf("quantile %g is not from 0 to 1", quantile)
