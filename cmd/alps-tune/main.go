@@ -23,6 +23,9 @@ type flags struct {
 	Util      *float64      `placeholder:"PCT" help:"Utilisation, 0 to 100 (default: the column util_pct)."`
 	Inertia   float64       `default:"0.3" placeholder:"X" help:"Part of the last slice in the new one, 0 to 1, where it was over 1 ms (default: ${default})."`
 	MaxSlice  time.Duration `default:"1s" placeholder:"DURATION" help:"Longest slice that any class gets, up to 1s (default: ${default})."`
+	Monotone  bool          `help:"Cut each slice to the shortest of the classes of better ranks, as the paper's artifact does (default: no)."`
+	Mispred   bool          `name:"misprediction" default:"true" negatable:"" help:"Cut slices by how much they vary (default: yes); --no-misprediction leaves out alpha and beta."`
+	Overload  bool          `default:"true" negatable:"" help:"Cut slices at high utilisation (default: yes); --no-overload leaves out theta and gamma."`
 	History   int           `default:"1" placeholder:"N" help:"Learn from the last N windows, 1 to 10000 (default: ${default})."`
 	Prev      *string       `placeholder:"FILE" help:"Policy before the first window: the last one of a policy stream (default: none)."`
 	Unknown   bool          `default:"true" negatable:"" help:"Give a row for functions not known yet, class * (default: yes)."`
@@ -47,11 +50,13 @@ func (f *flags) Validate() error {
 		Params: tune.Params{
 			Alpha: f.Alpha, Beta: f.Beta, Theta: f.Theta, Gamma: f.Gamma,
 			Inertia: f.Inertia, MaxSliceNs: f.MaxSlice.Nanoseconds(),
+			NoMisprediction: !f.Mispred, NoOverload: !f.Overload,
 		},
-		UtilPct: f.Util,
-		History: f.History,
-		RankBy:  tune.RankBy(f.RankBy),
-		Unknown: f.Unknown,
+		UtilPct:  f.Util,
+		History:  f.History,
+		RankBy:   tune.RankBy(f.RankBy),
+		Monotone: f.Monotone,
+		Unknown:  f.Unknown,
 	}
 	if f.Prev != nil && *f.Prev == "" {
 		return errors.New("--prev: the name of the file is empty")

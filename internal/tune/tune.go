@@ -15,13 +15,17 @@ const MaxHistory = 10_000
 type Options struct {
 	Predictor Predictor
 	Params    Params
-	// UtilPct, if not nil, stands in for the column util_pct; 0 to 100.
+	// UtilPct, if not nil, stands in for the column util_pct; 0 to 100. Without
+	// the overload rule, neither is looked at.
 	UtilPct *float64
 	// History is how many windows, the current one included, the slices and
 	// waits are taken from; 1 to [MaxHistory].
 	History int
 	// RankBy is what orders the classes.
 	RankBy RankBy
+	// Monotone cuts the slice of each class to the shortest of those of better
+	// ranks.
+	Monotone bool
 	// Unknown asks for a row for functions that the policy does not know.
 	Unknown bool
 }
@@ -98,12 +102,19 @@ func (t *Tuner) Policy(w *stream.Window[stream.Turn]) ([]stream.Policy, error) {
 		policies[i] = classPolicy{row: t.row(class, utilPct), pool: class}
 	}
 	rows := t.options.RankBy.ranked(policies)
+	if t.options.Monotone {
+		keepMonotone(rows)
+	}
 	t.Follow(rows)
 	return rows, nil
 }
 
-// utilPct is the utilisation that holds for the whole window.
+// utilPct is the utilisation that holds for the whole window; 0 where no rule
+// looks at it.
 func (t *Tuner) utilPct(w *stream.Window[stream.Turn]) (float64, error) {
+	if t.options.Params.NoOverload {
+		return 0, nil
+	}
 	if t.options.UtilPct != nil {
 		return *t.options.UtilPct, nil
 	}
