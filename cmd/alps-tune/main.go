@@ -27,6 +27,7 @@ type flags struct {
 	Mispred   bool          `name:"misprediction" default:"true" negatable:"" help:"Cut slices by how much they vary (default: yes); --no-misprediction leaves out alpha and beta."`
 	Overload  bool          `default:"true" negatable:"" help:"Cut slices at high utilisation (default: yes); --no-overload leaves out theta and gamma."`
 	History   int           `default:"1" placeholder:"N" help:"Learn from the last N windows, 1 to 10000 (default: ${default})."`
+	Drift     bool          `help:"Notice classes whose demands have changed, say so, and drop what is older; with a history of 2 or more (default: no)."`
 	Prev      *string       `placeholder:"FILE" help:"Policy before the first window: the last one of a policy stream (default: none)."`
 	Unknown   bool          `default:"true" negatable:"" help:"Give a row for functions not known yet, class * (default: yes)."`
 	RankBy    string        `name:"rank-by" enum:"gittins,demand,wait,slice" default:"gittins" placeholder:"WHAT" help:"What orders the classes: gittins (the index of their demands), demand, wait (under SRPT, as in the paper) or slice (default: ${default})."`
@@ -56,6 +57,7 @@ func (f *flags) Validate() error {
 		History:  f.History,
 		RankBy:   tune.RankBy(f.RankBy),
 		Monotone: f.Monotone,
+		Drift:    f.Drift,
 		Unknown:  f.Unknown,
 	}
 	if f.Prev != nil && *f.Prev == "" {
@@ -68,6 +70,7 @@ func (f *flags) Validate() error {
 }
 
 func (f *flags) run(_ context.Context, tool cli.IO) error {
+	f.options.Warn = tool.Messages()
 	tuner := tune.New(f.options)
 	if f.Prev != nil {
 		if err := follow(tuner, tool, *f.Prev); err != nil {

@@ -106,6 +106,8 @@ type pool struct {
 	// demandsNs are the CPU times that the invocations needed in all, each once:
 	// one that spans windows needs what the last of them tells.
 	demandsNs []int64
+	// newest is how many of them, the last, are of the newest window.
+	newest int
 }
 
 // poolClasses puts together what the windows tell of each class, ordered by
@@ -152,6 +154,9 @@ func poolClasses(history []*observed) (classes []*pool, all *pool) {
 			if last[o.invocations[i]] == o {
 				pools[s.class].demandsNs = append(pools[s.class].demandsNs, s.ns)
 				all.demandsNs = append(all.demandsNs, s.ns)
+				if o == history[len(history)-1] {
+					pools[s.class].newest++
+				}
 			}
 		}
 	}

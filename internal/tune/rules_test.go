@@ -156,6 +156,7 @@ func TestOptionsCheck(t *testing.T) {
 		{"max-slice 1.000000001s is not from 1ns to 1s", func(o *Options) { o.Params.MaxSliceNs = MaxSliceNs + 1 }},
 		{"util 101 is not from 0 to 100", func(o *Options) { util := 101.0; o.UtilPct = &util }},
 		{"history 0 is not from 1 to 10000", func(o *Options) { o.History = 0 }},
+		{"drift is told by the windows before the current one; it takes a history of 2 or more", func(o *Options) { o.Drift = true }},
 		{"history 10001 is not from 1 to 10000", func(o *Options) { o.History = 10001 }},
 	}
 	for _, test := range tests {

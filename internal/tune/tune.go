@@ -1,7 +1,9 @@
 package tune
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -21,6 +23,11 @@ type Options struct {
 	// History is how many windows, the current one included, the slices and
 	// waits are taken from; 1 to [MaxHistory].
 	History int
+	// Drift drops the history of a class whose demands have changed; it takes a
+	// history of 2 or more. Each such class is a line written to Warn, if that
+	// is not nil.
+	Drift bool
+	Warn  io.Writer
 	// RankBy is what orders the classes.
 	RankBy RankBy
 	// Monotone cuts the slice of each class to the shortest of those of better
@@ -40,6 +47,9 @@ func (o *Options) Check() error {
 	}
 	if o.History < 1 || o.History > MaxHistory {
 		return fmt.Errorf("history %d is not from 1 to %d", o.History, MaxHistory)
+	}
+	if o.Drift && o.History < 2 {
+		return errors.New("drift is told by the windows before the current one; it takes a history of 2 or more")
 	}
 	return nil
 }
@@ -93,6 +103,9 @@ func (t *Tuner) Policy(w *stream.Window[stream.Turn]) ([]stream.Policy, error) {
 	t.history = append(t.history, current)
 
 	classes, all := poolClasses(t.history)
+	if t.options.Drift && t.dropDrifted(w.ID, classes) {
+		classes, all = poolClasses(t.history)
+	}
 	if key := unknownKey(all.keys); key != "" && t.options.Unknown {
 		all.keys = []string{key}
 		classes = append(classes, all)
