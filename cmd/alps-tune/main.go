@@ -82,8 +82,12 @@ func (f *flags) run(_ context.Context, tool cli.IO) error {
 		return err
 	}
 	defer in.Close()
+	util := stream.Hint("util_pct", "--util PCT gives it")
+	if f.Util != nil || !f.Overload {
+		util = stream.Optional("util_pct")
+	}
 	return tune.Run(
-		stream.NewReader[stream.Turn](in, name, stream.WarnTo(tool.Messages())),
+		stream.NewReader[stream.Turn](in, name, stream.WarnTo(tool.Messages()), util),
 		stream.NewWriter[stream.Policy](tool.Stdout), tuner)
 }
 
