@@ -128,13 +128,5 @@ func (o *observed) drop(classes map[string]bool) {
 	is := func(s sample) bool { return dropped[s.class] }
 	o.slices = slices.DeleteFunc(o.slices, is)
 	o.waits = slices.DeleteFunc(o.waits, is)
-	kept := 0
-	for i, s := range o.demands {
-		if !is(s) {
-			o.demands[kept], o.invocations[kept] = s, o.invocations[i]
-			kept++
-		}
-	}
-	clear(o.invocations[kept:])
-	o.demands, o.invocations = o.demands[:kept], o.invocations[:kept]
+	o.keepDemands(func(i int) bool { return !is(o.demands[i]) })
 }

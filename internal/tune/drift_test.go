@@ -224,8 +224,9 @@ func TestDrift(t *testing.T) {
 }
 
 func TestDrop(t *testing.T) {
-	o, err := observe(windowOf(1, 10, turn{"a", "a1", 1, 5}, turn{"b", "b1", 2, 6}, turn{"a", "a1", 3, 5}, turn{"c", "c1", 4, 7}, turn{"b", "b1", 5, 6}))
-	if err != nil {
+	var o observer
+	w := windowOf(1, 10, turn{"a", "a1", 1, 5}, turn{"b", "b1", 2, 6}, turn{"a", "a1", 3, 5}, turn{"c", "c1", 4, 7}, turn{"b", "b1", 5, 6})
+	if err := o.add(w.Rows, w.Lines, w.Errorf); err != nil {
 		t.Fatal(err)
 	}
 	o.drop(map[string]bool{"a": true, "elsewhere": true})
@@ -235,7 +236,7 @@ func TestDrop(t *testing.T) {
 		slices:  []sample{{1, 2 * ms}, {2, 4 * ms}, {1, 5 * ms}}, waits: []sample{{1, 6 * ms}, {2, 7 * ms}},
 		demands: []sample{{1, 7 * ms}, {2, 4 * ms}}, invocations: []string{"b1", "c1"},
 	}
-	if diff := cmp.Diff(want, o, cmp.AllowUnexported(observed{}, sample{})); diff != "" {
+	if diff := cmp.Diff(want, &o.observed, cmp.AllowUnexported(observed{}, sample{})); diff != "" {
 		t.Errorf("left (-want +got):\n%s", diff)
 	}
 }

@@ -9,7 +9,8 @@ import (
 type Predictor interface {
 	// Predict returns the expected slice in ns, finite and at least 0. The
 	// slices are those of all turns of the class in the order of the stream,
-	// at least one. Predict does not keep or change them.
+	// at least one. Predict does not keep or change them, and is called for
+	// several classes at the same time.
 	Predict(slicesNs []int64) float64
 }
 

@@ -9,19 +9,32 @@ import (
 // Run writes a policy for each window of a stream, before it reads the next.
 func Run(in *stream.Reader[stream.Turn], out *stream.Writer[stream.Policy], t *Tuner) error {
 	for {
-		window, err := in.Next()
+		id, o, err := t.observe(in)
 		if err == io.EOF {
 			return out.Close()
 		}
 		if err != nil {
 			return err
 		}
-		rows, err := t.Policy(window)
-		if err != nil {
+		if err := out.Write(id, t.policy(id, o)); err != nil {
 			return err
 		}
-		if err := out.Write(window.ID, rows); err != nil {
-			return err
+	}
+}
+
+// observe takes in the next window of a stream, without holding its rows.
+func (t *Tuner) observe(in *stream.Reader[stream.Turn]) (stream.Integer, *observer, error) {
+	o := t.observer()
+	for {
+		batch, err := in.NextBatch()
+		if err != nil {
+			return 0, nil, err
+		}
+		if err := o.add(batch.Rows, batch.Lines, batch.Errorf); err != nil {
+			return 0, nil, err
+		}
+		if batch.Last {
+			return batch.ID, o, nil
 		}
 	}
 }

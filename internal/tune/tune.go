@@ -80,6 +80,17 @@ func (t *Tuner) Follow(rows []stream.Policy) {
 	}
 }
 
+// follow is Follow of rows that the Tuner has made: those of a class stand together,
+// the first from 0, and their names are kept anyway.
+func (t *Tuner) follow(rows []stream.Policy) {
+	t.lastNs = make(map[string]int64, len(t.lastNs))
+	for i := range rows {
+		if row := &rows[i]; i == 0 || row.Class != rows[i-1].Class {
+			t.lastNs[string(row.Class)] = int64(row.SliceNs)
+		}
+	}
+}
+
 // Policy returns the policy after a window: for each class of the history, and
 // for class [UnknownClass] if that is asked for and the keys have a parent
 // cgroup, one row for each of its keys, or several by attained CPU time. The rows
@@ -89,56 +100,54 @@ func (t *Tuner) Follow(rows []stream.Policy) {
 // What is wrong with a row of the window is returned as a [*stream.Error], and
 // the Tuner is as if it had not seen that window.
 func (t *Tuner) Policy(w *stream.Window[stream.Turn]) ([]stream.Policy, error) {
-	utilPct, err := t.utilPct(w)
-	if err != nil {
+	o := t.observer()
+	if err := o.add(w.Rows, w.Lines, w.Errorf); err != nil {
 		return nil, err
 	}
-	current, err := observe(w)
-	if err != nil {
-		return nil, err
-	}
+	return t.policy(w.ID, o), nil
+}
+
+// observer returns what takes in the next window.
+func (t *Tuner) observer() *observer {
+	return &observer{anyUtil: t.options.UtilPct != nil || t.options.Params.NoOverload}
+}
+
+// policy is the policy after a window that was taken in.
+func (t *Tuner) policy(id stream.Integer, o *observer) []stream.Policy {
 	if len(t.history) == t.options.History {
 		t.history = slices.Delete(t.history, 0, 1)
 	}
-	t.history = append(t.history, current)
-
-	classes, all := poolClasses(t.history)
-	if t.options.Drift && t.dropDrifted(w.ID, classes) {
-		classes, all = poolClasses(t.history)
+	for _, older := range t.history {
+		older.supersede(o.demandOf)
 	}
-	if key := unknownKey(all.keys); key != "" && t.options.Unknown {
-		all.keys = []string{key}
-		classes = append(classes, all)
+	newest := o.observed // without what only the observer needs
+	t.history = append(t.history, &newest)
+
+	classes := poolClasses(t.history)
+	if t.options.Drift && t.dropDrifted(id, classes) {
+		classes = poolClasses(t.history)
+	}
+	if t.options.Unknown {
+		all := poolAll(t.history, classes)
+		if key := unknownKey(all.keys); key != "" {
+			all.keys = []string{key}
+			classes = slices.Insert(classes, 0, all) // it takes longest
+		}
+	}
+	utilPct := float64(o.first.UtilPct)
+	if t.options.UtilPct != nil {
+		utilPct = *t.options.UtilPct
 	}
 	policies := make([]classPolicy, len(classes))
-	for i, class := range classes {
-		policies[i] = classPolicy{row: t.row(class, utilPct), pool: class}
-	}
+	parallel(len(classes), func(i int) {
+		policies[i] = classPolicy{row: t.row(classes[i], utilPct), pool: classes[i]}
+	})
 	rows := t.options.RankBy.ranked(policies)
 	if t.options.Monotone {
 		keepMonotone(rows)
 	}
-	t.Follow(rows)
-	return rows, nil
-}
-
-// utilPct is the utilisation that holds for the whole window; 0 where no rule
-// looks at it.
-func (t *Tuner) utilPct(w *stream.Window[stream.Turn]) (float64, error) {
-	if t.options.Params.NoOverload {
-		return 0, nil
-	}
-	if t.options.UtilPct != nil {
-		return *t.options.UtilPct, nil
-	}
-	first := w.Rows[0].UtilPct
-	for i := range w.Rows {
-		if row := &w.Rows[i]; row.UtilPct != first {
-			return 0, w.Errorf(i, "util_pct", "%g differs from the %g on line %d of this window; --util PCT sets one for all",
-				row.UtilPct, first, w.Lines[0])
-		}
-	}
-	return float64(first), nil
+	t.follow(rows)
+	return rows
 }
 
 // row applies the rules to a class. The rank and the key are left out.
