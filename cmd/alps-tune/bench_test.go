@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // BenchmarkTool runs the tool as a process, from a CSV file to a CSV file: the turns
 // that alps-sim makes of a million invocations of 1 to 100 ms in 100 classes at 90% of one
-// CPU, in one window and in ten. It reports how many turns it does in a second and its
+// CPU, in one window and in ten. It reports how many turns it does in a second, the CPU
+// time that a million take (others may use the CPUs too), and its
 // peak memory for each turn of a window.
 func BenchmarkTool(b *testing.B) {
 	bin := b.TempDir()
@@ -34,6 +36,7 @@ func BenchmarkTool(b *testing.B) {
 			}
 			turns := countLines(b, in) - 1
 			var peak int64
+			var cpu time.Duration
 			b.ResetTimer()
 			for b.Loop() {
 				out, err := os.Create(filepath.Join(b.TempDir(), "policy.csv"))
@@ -46,9 +49,11 @@ func BenchmarkTool(b *testing.B) {
 					b.Fatal(err)
 				}
 				out.Close()
+				cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 				peak = max(peak, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss*1024)
 			}
 			b.ReportMetric(float64(turns)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mturns/s")
+			b.ReportMetric(cpu.Seconds()/float64(turns)/float64(b.N)*1e6, "cpu-s/Mturns")
 			b.ReportMetric(float64(peak)*float64(windows)/float64(turns), "bytes/turn")
 		})
 	}

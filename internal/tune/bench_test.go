@@ -3,7 +3,9 @@ package tune
 import (
 	"fmt"
 	"math/rand/v2"
+	"syscall"
 	"testing"
+	"time"
 
 	"alps/internal/stream"
 )
@@ -25,6 +27,16 @@ func benchWindow(id stream.Integer, classes, turns int) *stream.Window[stream.Tu
 	return w
 }
 
+// cpuSeconds is the CPU time of the process, which says more than time where others
+// use the CPUs too.
+func cpuSeconds(b *testing.B) float64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds()
+}
+
 // BenchmarkPolicy goes from a window of 100,000 classes with 10 turns each to its
 // policy, with each predictor and each way of ranking.
 func BenchmarkPolicy(b *testing.B) {
@@ -32,9 +44,11 @@ func BenchmarkPolicy(b *testing.B) {
 	bench := func(name string, change func(*Options)) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
+			before := cpuSeconds(b)
 			for b.Loop() {
 				mustPolicy(b, newTuner(change), w)
 			}
+			b.ReportMetric((cpuSeconds(b)-before)/float64(b.N), "cpu-s/op")
 		})
 	}
 	for _, name := range predictorNames {

@@ -91,9 +91,14 @@ func rankedByGittins(policies []classPolicy) []stream.Policy {
 	slices.SortFunc(order, func(a, b int) int {
 		return cmp.Or(cmp.Compare(ranks[a][0], ranks[b][0]), cmp.Compare(policies[a].row.Class, policies[b].row.Class))
 	})
-	var rows []stream.Policy
+	total := 0
+	for i, p := range policies {
+		total += len(steps[i]) * len(p.pool.keys)
+	}
+	rows := make([]stream.Policy, 0, total)
+	var of []stream.Policy
 	for _, i := range order {
-		of := make([]stream.Policy, len(steps[i]))
+		of = slices.Grow(of[:0], len(steps[i]))[:len(steps[i])]
 		for k, step := range steps[i] {
 			of[k] = policies[i].row
 			of[k].FromNs, of[k].Rank = stream.Nanos(step.FromNs), stream.Count(ranks[i][k])
