@@ -35,7 +35,7 @@ results: build ## make docs/results.md anew, from simulations of generated and (
 
 bench: ## measure speed and memory; medians of 5 runs
 	@mkdir -p out
-	ALPS_BENCH_ALL=1 $(GO) test -run '^$$' -bench 'Tool|SRPT/sorted|Run$$|Read|Write' -benchtime 1x -count 5 -timeout 60m ./cmd/alps-sim ./internal/sim ./internal/stream | tee out/bench.txt
+	ALPS_BENCH_ALL=1 $(GO) test -run '^$$' -bench 'Tool|SRPT/sorted|Run$$|Read|Write|Policy/' -benchtime 1x -count 5 -timeout 60m ./cmd/alps-sim ./cmd/alps-tune ./internal/sim ./internal/stream ./internal/tune | tee out/bench.txt
 	$(GO) tool benchstat out/bench.txt
 
 test: test-native test-vm ## run all tests, those in the virtual machine included

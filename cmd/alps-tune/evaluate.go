@@ -38,11 +38,11 @@ func (f *evaluateFlags) Validate() error {
 			return fmt.Errorf("--plot: %w", err)
 		}
 	}
-	_, err := f.predictors(tune.DefaultQuantile)
+	_, err := f.predictors(tune.DefaultQuantile, 0)
 	return err
 }
 
-func (f *evaluateFlags) predictors(quantile float64) ([]evaluate.Predictor, error) {
+func (f *evaluateFlags) predictors(quantile float64, seed uint64) ([]evaluate.Predictor, error) {
 	names := f.Predictors
 	if len(names) == 0 {
 		names = tune.PredictorNames()
@@ -52,7 +52,7 @@ func (f *evaluateFlags) predictors(quantile float64) ([]evaluate.Predictor, erro
 		if slices.Contains(names[:i], name) {
 			return nil, fmt.Errorf("--predictors: %s is there twice", name)
 		}
-		p, err := tune.PredictorNamed(name, quantile)
+		p, err := tune.PredictorNamed(name, quantile, seed)
 		if err != nil {
 			return nil, fmt.Errorf("--predictors: %w", err)
 		}
@@ -61,12 +61,13 @@ func (f *evaluateFlags) predictors(quantile float64) ([]evaluate.Predictor, erro
 	return predictors, nil
 }
 
-func (f *evaluateFlags) run(ctx context.Context, tool cli.IO, o tune.Options, quantile float64) error {
-	predictors, err := f.predictors(quantile)
+// run takes what both commands take from all.
+func (f *evaluateFlags) run(ctx context.Context, tool cli.IO, all *flags) error {
+	predictors, err := f.predictors(all.Quantile, all.Seed)
 	if err != nil {
 		return err
 	}
-	ins, shut, err := f.open(tool)
+	ins, shut, err := f.open(tool, all.options)
 	if err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func (f *evaluateFlags) run(ctx context.Context, tool cli.IO, o tune.Options, qu
 	progress := tool.Progress(f.Quiet)
 	defer progress.Clear()
 	options := evaluate.Options{
-		Predictors: predictors, Tune: o, Policy: f.Policy, Skip: f.Skip, Messages: tool.Messages(), Progress: progress.Showf,
+		Predictors: predictors, Tune: all.options, Policy: f.Policy, Skip: f.Skip, Messages: tool.Messages(), Progress: progress.Showf,
 	}
 	if f.CPUs != nil {
 		options.CPUs = *f.CPUs
@@ -93,7 +94,7 @@ func (f *evaluateFlags) run(ctx context.Context, tool cli.IO, o tune.Options, qu
 }
 
 // open opens the streams. The function closes them.
-func (f *evaluateFlags) open(tool cli.IO) (readers []*stream.Reader[stream.Turn], shut func(), err error) {
+func (f *evaluateFlags) open(tool cli.IO, o tune.Options) (readers []*stream.Reader[stream.Turn], shut func(), err error) {
 	files := f.Files
 	if len(files) == 0 {
 		files = []string{"-"}
@@ -111,7 +112,7 @@ func (f *evaluateFlags) open(tool cli.IO) (readers []*stream.Reader[stream.Turn]
 			return nil, nil, err
 		}
 		opened = append(opened, in)
-		readers = append(readers, stream.NewReader[stream.Turn](in, name, stream.WarnTo(tool.Messages())))
+		readers = append(readers, turnsReader(in, name, tool, o))
 	}
 	return readers, shut, nil
 }

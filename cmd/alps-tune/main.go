@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"alps/internal/cli"
@@ -16,6 +17,7 @@ import (
 // flags has what both commands take.
 type flags struct {
 	Quantile float64       `default:"0.75" placeholder:"Q" help:"Of the predictor quantile: 0 to 1 (default: ${default})."`
+	Seed     uint64        `default:"1" placeholder:"N" help:"Of the draws of the predictor forest (default: ${default})."`
 	Alpha    float64       `default:"1" placeholder:"X" help:"Factor of the predicted slice, 0 to 1000 (default: ${default})."`
 	Beta     float64       `default:"1" placeholder:"X" help:"Factor of the standard deviation taken off it, 0 to 1000 (default: ${default})."`
 	Theta    float64       `default:"50" placeholder:"PCT" help:"Utilisation from which on slices are cut, 0 to 100 (default: ${default})."`
@@ -23,7 +25,11 @@ type flags struct {
 	Util     *float64      `placeholder:"PCT" help:"Utilisation, 0 to 100 (default: the column util_pct)."`
 	Inertia  float64       `default:"0.3" placeholder:"X" help:"Part of the last slice in the new one, 0 to 1, where it was over 1 ms (default: ${default})."`
 	MaxSlice time.Duration `default:"1s" placeholder:"DURATION" help:"Longest slice that any class gets, up to 1s (default: ${default})."`
+	Monotone bool          `help:"Cut each slice to the shortest of the classes of better ranks, as the paper's artifact does (default: no)."`
+	Mispred  bool          `name:"misprediction" default:"true" negatable:"" help:"Cut slices by how much they vary (default: yes); --no-misprediction leaves out alpha and beta."`
+	Overload bool          `default:"true" negatable:"" help:"Cut slices at high utilisation (default: yes); --no-overload leaves out theta and gamma."`
 	History  int           `default:"1" placeholder:"N" help:"Learn from the last N windows, 1 to 10000 (default: ${default})."`
+	Drift    bool          `help:"Notice classes whose demands have changed, say so, and drop what is older; with a history of 2 or more (default: no)."`
 	RankBy   string        `name:"rank-by" enum:"gittins,demand,wait,slice" default:"gittins" placeholder:"WHAT" help:"What orders the classes: gittins (the index of their demands), demand, wait (under SRPT, as in the paper) or slice (default: ${default})."`
 
 	Policy   policyFlags   `cmd:"" default:"withargs" help:"Write a policy for each window (what is done without a command)."`
@@ -33,7 +39,7 @@ type flags struct {
 }
 
 type policyFlags struct {
-	Predictor string  `default:"mean" placeholder:"NAME" help:"What predicts a class's slice: mean, median, last, ewma, linear or quantile (default: ${default})."`
+	Predictor string  `default:"mean" placeholder:"NAME" help:"What predicts a class's slice: mean, median, last, ewma, linear, forest or quantile (default: ${default})."`
 	Prev      *string `placeholder:"FILE" help:"Policy before the first window: the last one of a policy stream (default: none)."`
 	State     *string `placeholder:"FILE" help:"Go on from what the file remembers, and replace it after each window (default: none)."`
 	Unknown   bool    `default:"true" negatable:"" help:"Give a row for functions not known yet, class * (default: yes)."`
@@ -43,7 +49,7 @@ type policyFlags struct {
 // Validate is called by kong, for both commands: of flags here, its errors are
 // without the command's name.
 func (f *flags) Validate() error {
-	predictor, err := tune.PredictorNamed(f.Policy.Predictor, f.Quantile)
+	predictor, err := tune.PredictorNamed(f.Policy.Predictor, f.Quantile, f.Seed)
 	if err != nil {
 		return err
 	}
@@ -52,11 +58,14 @@ func (f *flags) Validate() error {
 		Params: tune.Params{
 			Alpha: f.Alpha, Beta: f.Beta, Theta: f.Theta, Gamma: f.Gamma,
 			Inertia: f.Inertia, MaxSliceNs: f.MaxSlice.Nanoseconds(),
+			NoMisprediction: !f.Mispred, NoOverload: !f.Overload,
 		},
-		UtilPct: f.Util,
-		History: f.History,
-		RankBy:  tune.RankBy(f.RankBy),
-		Unknown: f.Policy.Unknown,
+		UtilPct:  f.Util,
+		History:  f.History,
+		RankBy:   tune.RankBy(f.RankBy),
+		Monotone: f.Monotone,
+		Drift:    f.Drift,
+		Unknown:  f.Policy.Unknown,
 	}
 	if prev := f.Policy.Prev; prev != nil {
 		if *prev == "" {
@@ -74,14 +83,14 @@ func (f *flags) Validate() error {
 
 func (f *flags) run(ctx context.Context, tool cli.IO) error {
 	if tool.Command == "evaluate" {
-		return f.Evaluate.run(ctx, tool, f.options, f.Quantile)
+		return f.Evaluate.run(ctx, tool, f)
 	}
 	return f.Policy.run(tool, f.options)
 }
 
 func (f *policyFlags) run(tool cli.IO, o tune.Options) error {
+	o.Warn = tool.Messages()
 	tuner := tune.New(o)
-	tuner.WarnTo(tool.Messages())
 	if f.Prev != nil {
 		if err := follow(tuner, tool, *f.Prev); err != nil {
 			return err
@@ -97,9 +106,16 @@ func (f *policyFlags) run(tool cli.IO, o tune.Options) error {
 		return err
 	}
 	defer in.Close()
-	return tune.Run(
-		stream.NewReader[stream.Turn](in, name, stream.WarnTo(tool.Messages())),
-		stream.NewWriter[stream.Policy](tool.Stdout), tuner)
+	return tune.Run(turnsReader(in, name, tool, o), stream.NewWriter[stream.Policy](tool.Stdout), tuner)
+}
+
+// turnsReader reads turns, which have the utilisation if that is needed.
+func turnsReader(in io.Reader, name string, tool cli.IO, o tune.Options) *stream.Reader[stream.Turn] {
+	util := stream.Hint("util_pct", "--util PCT gives it")
+	if o.UtilPct != nil || o.Params.NoOverload {
+		util = stream.Optional("util_pct")
+	}
+	return stream.NewReader[stream.Turn](in, name, stream.WarnTo(tool.Messages()), util)
 }
 
 // follow makes the last policy in a file the one before the first window.

@@ -128,18 +128,29 @@ func meanRankNs(cells []cell) float64 {
 	return min(max(timeNs/completions, best), worst)
 }
 
-// fillLosses sets for each cell what is lost by a step from the first cell to it:
-// the time times the squared relative error of G, at least 0.
-func fillLosses(losses []float64, cells []cell) {
-	var timeNs, sumG, sumG2 float64 // weighted by time
+// runLosses returns for each run of cells what is lost by making a step of it: the time
+// times the squared relative error of G, at least 0. That of the cells from to end-1
+// is at end*n+from: those that end together stand together.
+func runLosses(cells []cell) []float64 {
+	n := len(cells)
+	losses := make([]float64, (n+1)*n)
+	once, twice := make([]float64, n), make([]float64, n) // of each, time*G and time*G²
 	for i, c := range cells {
-		timeNs += c.timeNs
-		sumG += c.timeNs / c.rankNs
-		sumG2 += c.timeNs / c.rankNs / c.rankNs
-		// The products are divided before anything is added, so none is fused.
-		variance := sumG2*timeNs/(sumG*sumG) - 1
-		losses[i] = float64(timeNs * max(variance, 0))
+		once[i] = c.timeNs / c.rankNs
+		twice[i] = c.timeNs / c.rankNs / c.rankNs
 	}
+	for from := range n {
+		var timeNs, sumG, sumG2 float64 // weighted by time
+		for i := from; i < n; i++ {
+			timeNs += cells[i].timeNs
+			sumG += once[i]
+			sumG2 += twice[i]
+			// The products are divided before anything is added, so none is fused.
+			variance := sumG2*timeNs/(sumG*sumG) - 1
+			losses[(i+1)*n+from] = float64(timeNs * max(variance, 0))
+		}
+	}
+	return losses
 }
 
 // partition divides the cells into so many runs that lose least in all, or fewer cells into one each,
@@ -153,27 +164,29 @@ func partition(cells []cell, atMost int) []int {
 		}
 		return begins
 	}
-	// losses[from*n+i] is of the run of the cells from to from+i. least[end] is what
-	// the cells before end lose in the runs so far, last[run*(n+1)+end] where the last
-	// of these begins.
-	losses := make([]float64, n*n)
-	for from := range n {
-		fillLosses(losses[from*n:], cells[from:])
-	}
+	// least[end] is what the cells before end lose in the runs so far,
+	// last[run*(n+1)+end] where the last of these begins. Each run has a cell, so the
+	// first ones leave some for those after them.
+	losses := runLosses(cells)
 	last := make([]int, atMost*(n+1))
 	least, next := make([]float64, n+1), make([]float64, n+1)
 	for end := 1; end <= n; end++ {
-		least[end] = math.Inf(1)
+		least[end] = losses[end*n]
 	}
-	for run := range atMost {
-		next[0] = math.Inf(1)
-		for end := 1; end <= n; end++ {
-			next[end] = math.Inf(1)
+	for run := 1; run < atMost; run++ {
+		firstEnd, lastEnd := run+1, n-atMost+run+1
+		if run == atMost-1 {
+			firstEnd = n
+		}
+		for end := firstEnd; end <= lastEnd; end++ {
+			best, begin := math.Inf(1), 0
+			ending, before := losses[end*n:end*n+end], least[:end]
 			for from := run; from < end; from++ {
-				if loss := least[from] + losses[from*n+end-from-1]; loss < next[end] {
-					next[end], last[run*(n+1)+end] = loss, from
+				if loss := before[from] + ending[from]; loss < best {
+					best, begin = loss, from
 				}
 			}
+			next[end], last[run*(n+1)+end] = best, begin
 		}
 		least, next = next, least
 	}

@@ -40,6 +40,7 @@ const bufferBytes = 64 << 10
 
 func (r *Reader[T]) checkHeader() error {
 	var unknown, missing []string
+	hint := "" // of the column missing last
 	columns := columnsOf[T]()
 	for i, name := range r.header {
 		if !utf8.ValidString(name) {
@@ -53,18 +54,20 @@ func (r *Reader[T]) checkHeader() error {
 		}
 	}
 	for _, column := range columns {
-		if !column.optional && !slices.Contains(r.header, column.name) {
+		optional := column.optional || slices.Contains(r.options.optional, column.name)
+		if !optional && !slices.Contains(r.header, column.name) {
 			missing = append(missing, quote(column.name))
+			hint = r.options.hints[column.name]
 		}
 	}
 	if len(missing) == 1 {
-		return r.errorf(r.line, "", "column %s is missing", missing[0])
+		return r.errorf(r.line, "", "column %s is missing%s", missing[0], hint)
 	}
 	if len(missing) > 1 {
 		return r.errorf(r.line, "", "columns %s are missing", strings.Join(missing, ", "))
 	}
 	if len(unknown) > 0 {
-		fmt.Fprintf(r.warn, "%s:%d: ignored unknown columns: %s\n", r.name, r.line, strings.Join(unknown, ", "))
+		fmt.Fprintf(r.options.warn, "%s:%d: ignored unknown columns: %s\n", r.name, r.line, strings.Join(unknown, ", "))
 	}
 	r.windowCol = slices.Index(r.header, "window")
 	r.rowsCol = slices.Index(r.header, "rows")

@@ -34,7 +34,7 @@ type Window[T Row] struct {
 // time, with NextBatch some thousand rows.
 type Reader[T Row] struct {
 	name      string
-	warn      io.Writer
+	options   options
 	maxRows   int
 	batchRows int
 
@@ -72,7 +72,11 @@ type Reader[T Row] struct {
 // Option is a choice of how a [Reader] works.
 type Option func(*options)
 
-type options struct{ warn io.Writer }
+type options struct {
+	warn     io.Writer
+	optional []string          // columns that may be missing as well
+	hints    map[string]string // what the error for a missing column ends in
+}
 
 // WarnTo makes the reader write its warnings, each a line, to w. Without it
 // they are dropped.
@@ -90,7 +94,7 @@ func NewReader[T Row](r io.Reader, name string, opts ...Option) *Reader[T] {
 	}
 	reader := &Reader[T]{
 		name:      name,
-		warn:      chosen.warn,
+		options:   chosen,
 		maxRows:   MaxWindowRows,
 		batchRows: batchRows,
 		source:    &source{r: r},

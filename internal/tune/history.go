@@ -1,12 +1,8 @@
 package tune
 
 import (
-	"maps"
-	"math"
+	"cmp"
 	"slices"
-	"strings"
-
-	"alps/internal/stream"
 )
 
 // observed is what one window has told, in the order of its rows.
@@ -28,74 +24,26 @@ type sample struct {
 	ns    int64
 }
 
-// observe takes from a window what is needed of it; nothing in the result
-// refers to the window. It refuses rows that contradict each other.
-func observe(w *stream.Window[stream.Turn]) (*observed, error) {
-	type origin struct{ first, class int } // the first row, and its class
-	type seenInvocation struct {
-		origin
-		demand int // in observed.demands
-	}
-	type classKey struct {
-		class int
-		key   string
-	}
-	var (
-		o           observed
-		classes     = make(map[stream.Name]int)
-		known       = make(map[classKey]bool)
-		owners      = make(map[string]origin)
-		invocations = make(map[stream.Name]seenInvocation)
-	)
-	for i := range w.Rows {
-		row := &w.Rows[i]
-		if row.Class == UnknownClass {
-			return nil, w.Errorf(i, "class", "%q is what the policy calls functions that it does not know; rename the class", row.Class)
-		}
-		if row.CPUs != w.Rows[0].CPUs {
-			return nil, w.Errorf(i, "cpus", "%d differs from the %d on line %d of this window", row.CPUs, w.Rows[0].CPUs, w.Lines[0])
-		}
-		class, again := classes[row.Class]
-		if !again {
-			class = len(o.classes)
-			o.classes = append(o.classes, strings.Clone(string(row.Class)))
-			o.keys = append(o.keys, nil)
-			classes[row.Class] = class
-		}
-		if !known[classKey{class, row.Key}] {
-			if owner, taken := owners[row.Key]; taken && row.Key != "" {
-				return nil, w.Errorf(i, "key", "%q is the key of class %q on line %d of this window; one key cannot tell two classes apart",
-					row.Key, o.classes[owner.class], w.Lines[owner.first])
-			}
-			owners[row.Key] = origin{i, class}
-			known[classKey{class, row.Key}] = true
-			o.keys[class] = append(o.keys[class], strings.Clone(row.Key))
-		}
-		o.slices = append(o.slices, sample{class, int64(row.SliceNs)})
+// supersede forgets the demands of invocations that go on in a newer window: they
+// need what that tells.
+func (o *observed) supersede(newer map[string]int) {
+	o.keepDemands(func(i int) bool {
+		_, goesOn := newer[o.invocations[i]]
+		return !goesOn
+	})
+}
 
-		seen, again := invocations[row.Invocation]
-		if !again {
-			invocations[row.Invocation] = seenInvocation{origin{i, class}, len(o.demands)}
-			o.waits = append(o.waits, sample{class, int64(row.WaitNs)})
-			o.demands = append(o.demands, sample{class, int64(row.SliceNs)})
-			o.invocations = append(o.invocations, strings.Clone(string(row.Invocation)))
-			continue
+// keepDemands forgets the demands that are not to be kept.
+func (o *observed) keepDemands(keep func(i int) bool) {
+	kept := 0
+	for i, s := range o.demands {
+		if keep(i) {
+			o.demands[kept], o.invocations[kept] = s, o.invocations[i]
+			kept++
 		}
-		if seen.class != class {
-			return nil, w.Errorf(i, "class", "%q differs from the %q of invocation %q on line %d of this window",
-				row.Class, o.classes[seen.class], row.Invocation, w.Lines[seen.first])
-		}
-		if first := &w.Rows[seen.first]; first.WaitNs != row.WaitNs {
-			return nil, w.Errorf(i, "wait_ns", "%d differs from the %d of invocation %q on line %d of this window",
-				row.WaitNs, first.WaitNs, row.Invocation, w.Lines[seen.first])
-		}
-		demand := &o.demands[seen.demand]
-		if int64(row.SliceNs) > math.MaxInt64-demand.ns {
-			return nil, w.Errorf(i, "slice_ns", "the turns of invocation %q add up to more than 64 bits", row.Invocation)
-		}
-		demand.ns += int64(row.SliceNs)
 	}
-	return &o, nil
+	clear(o.invocations[kept:])
+	o.demands, o.invocations = o.demands[:kept], o.invocations[:kept]
 }
 
 // pool is what the history tells of one class, oldest window first.
@@ -107,64 +55,128 @@ type pool struct {
 	// demandsNs are the CPU times that the invocations needed in all, each once:
 	// one that spans windows needs what the last of them tells.
 	demandsNs []int64
+	// newest is how many of them, the last, are of the newest window.
+	newest int
 }
 
-// poolClasses puts together what the windows tell of each class, ordered by
-// name, and of all classes together. A key that has passed from one class to
-// another belongs to the one that had it last, and a class that has no key any
-// more has no pool.
-func poolClasses(history []*observed) (classes []*pool, all *pool) {
-	all = &pool{class: UnknownClass}
-	byName := make(map[string]*pool)
-	type ownedKey struct{ class, key string }
-	owned := make(map[ownedKey]bool)
-	owners := make(map[string]string)
-	last := make(map[string]*observed) // window of each invocation
-	for _, o := range history {
-		for _, id := range o.invocations {
-			last[id] = o
-		}
-	}
-	for _, o := range history {
-		pools := make([]*pool, len(o.classes))
+// poolClasses puts together what the windows tell of each class, ordered by name. A
+// key that has passed from one class to another belongs to the one that had it last,
+// and a class that has no key any more has no pool.
+func poolClasses(history []*observed) []*pool {
+	var (
+		numbers = make(map[string]int, len(history[0].classes))
+		of      = make([][]int, len(history)) // number of each window's classes
+		pools   []pool
+	)
+	for w, o := range history {
+		of[w] = make([]int, len(o.classes))
 		for i, name := range o.classes {
-			if byName[name] == nil {
-				byName[name] = &pool{class: name}
+			number, again := numbers[name]
+			if !again {
+				number = len(pools)
+				numbers[name] = number
+				pools = append(pools, pool{class: name})
 			}
-			pools[i] = byName[name]
-			for _, key := range o.keys[i] {
-				owner, taken := owners[key]
-				if taken && owner != name && key != "" {
-					delete(owned, ownedKey{owner, key})
-				}
-				owners[key] = name
-				owned[ownedKey{name, key}] = true
-			}
-		}
-		for _, s := range o.slices {
-			pools[s.class].slicesNs = append(pools[s.class].slicesNs, s.ns)
-			all.slicesNs = append(all.slicesNs, s.ns)
-		}
-		for _, s := range o.waits {
-			pools[s.class].waitsNs = append(pools[s.class].waitsNs, s.ns)
-			all.waitsNs = append(all.waitsNs, s.ns)
-		}
-		for i, s := range o.demands {
-			if last[o.invocations[i]] == o {
-				pools[s.class].demandsNs = append(pools[s.class].demandsNs, s.ns)
-				all.demandsNs = append(all.demandsNs, s.ns)
-			}
+			of[w][i] = number
 		}
 	}
-	for o := range owned {
-		byName[o.class].keys = append(byName[o.class].keys, o.key)
+	slicesNs := timesOf(history, of, len(pools), func(o *observed) []sample { return o.slices })
+	waitsNs := timesOf(history, of, len(pools), func(o *observed) []sample { return o.waits })
+	demandsNs := timesOf(history, of, len(pools), func(o *observed) []sample { return o.demands })
+	for i := range pools {
+		pools[i].slicesNs, pools[i].waitsNs, pools[i].demandsNs = slicesNs[i], waitsNs[i], demandsNs[i]
 	}
-	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		if p := byName[name]; len(p.keys) > 0 {
+	newest := len(history) - 1
+	for _, s := range history[newest].demands {
+		pools[of[newest][s.class]].newest++
+	}
+	giveKeys(history, of, pools)
+	var withKeys []*pool
+	for i := range pools {
+		if p := &pools[i]; len(p.keys) > 0 {
 			slices.Sort(p.keys)
-			classes = append(classes, p)
-			all.keys = append(all.keys, p.keys...)
+			withKeys = append(withKeys, p)
 		}
 	}
-	return classes, all
+	slices.SortFunc(withKeys, func(a, b *pool) int { return cmp.Compare(a.class, b.class) })
+	return withKeys
+}
+
+// timesOf sorts the times of one kind by class, for all classes in one piece of
+// memory: a slice that grows for each would be copied several times.
+func timesOf(history []*observed, of [][]int, classes int, kind func(*observed) []sample) [][]int64 {
+	ends := make([]int, classes)
+	for w, o := range history {
+		for _, s := range kind(o) {
+			ends[of[w][s.class]]++
+		}
+	}
+	total := 0
+	for i, n := range ends {
+		ends[i] = total // where it begins, and ends once it is filled
+		total += n
+	}
+	ns := make([]int64, total)
+	for w, o := range history {
+		for _, s := range kind(o) {
+			at := &ends[of[w][s.class]]
+			ns[*at] = s.ns
+			*at++
+		}
+	}
+	times := make([][]int64, classes)
+	begin := 0
+	for i, end := range ends {
+		times[i] = ns[begin:end:end]
+		begin = end
+	}
+	return times
+}
+
+// giveKeys gives each pool the keys that its class had last.
+func giveKeys(history []*observed, of [][]int, pools []pool) {
+	if len(history) == 1 { // no key of a window is of two classes
+		for i, keys := range history[0].keys {
+			pools[of[0][i]].keys = slices.Clone(keys)
+		}
+		return
+	}
+	owners := make(map[string]int)
+	for w, o := range history {
+		for i, keys := range o.keys {
+			for _, key := range keys {
+				if p := &pools[of[w][i]]; key != "" {
+					owners[key] = of[w][i]
+				} else if !slices.Contains(p.keys, "") {
+					p.keys = append(p.keys, "")
+				}
+			}
+		}
+	}
+	for key, owner := range owners {
+		pools[owner].keys = append(pools[owner].keys, key)
+	}
+}
+
+// poolAll puts together what the windows tell of all classes, for [UnknownClass]. Its
+// keys are those of the pools of the classes.
+func poolAll(history []*observed, classes []*pool) *pool {
+	all := &pool{class: UnknownClass}
+	for _, o := range history {
+		all.slicesNs = appendTimes(all.slicesNs, o.slices)
+		all.waitsNs = appendTimes(all.waitsNs, o.waits)
+		all.demandsNs = appendTimes(all.demandsNs, o.demands)
+	}
+	for _, p := range classes {
+		all.keys = append(all.keys, p.keys...)
+	}
+	return all
+}
+
+func appendTimes(to []int64, samples []sample) []int64 {
+	to = slices.Grow(to, len(samples))
+	for _, s := range samples {
+		to = append(to, s.ns)
+	}
+	return to
 }

@@ -1,6 +1,7 @@
 package tune
 
-// Mean predicts the arithmetic mean of the slices.
+// Mean predicts the arithmetic mean of the slices: the predictor of the ALPS
+// paper and the first of its artifact.
 type Mean struct{}
 
 // Predict implements [Predictor].

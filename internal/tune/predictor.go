@@ -10,22 +10,17 @@ import (
 type Predictor interface {
 	// Predict returns the expected slice in ns, finite and at least 0. The
 	// slices are those of all turns of the class in the order of the stream,
-	// at least one. Predict does not keep or change them.
+	// at least one. Predict does not keep or change them, and is called for
+	// several classes at the same time.
 	Predict(slicesNs []int64) float64
 }
 
-// DefaultQuantile is the quantile of alps-tune unless it is told another.
-const DefaultQuantile = 0.75
-
-// EWMAWeight is the weight of the newest slice in the ALPS artifact.
-const EWMAWeight = 0.2
-
 // predictorNames are the names that --predictor takes.
-var predictorNames = []string{"mean", "median", "last", "ewma", "linear", "quantile"}
+var predictorNames = []string{"mean", "median", "last", "ewma", "linear", "forest", "quantile"}
 
 // PredictorNamed returns the predictor of that name. The quantile, from 0 to 1, is
-// that of the predictor of that name.
-func PredictorNamed(name string, quantile float64) (Predictor, error) {
+// that of the predictor of that name, the seed that of a forest.
+func PredictorNamed(name string, quantile float64, seed uint64) (Predictor, error) {
 	switch name {
 	case "mean":
 		return Mean{}, nil
@@ -37,6 +32,8 @@ func PredictorNamed(name string, quantile float64) (Predictor, error) {
 		return EWMA{Weight: EWMAWeight}, nil
 	case "linear":
 		return Linear{}, nil
+	case "forest":
+		return Forest{Trees: ForestTrees, Seed: seed}, nil
 	case "quantile":
 		if !(quantile >= 0 && quantile <= 1) {
 			return nil, fmt.Errorf("quantile %g is not from 0 to 1", quantile)

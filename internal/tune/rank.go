@@ -46,15 +46,19 @@ func (by RankBy) ranked(policies []classPolicy) []stream.Policy {
 	if by == RankByGittins {
 		return rankedByGittins(policies)
 	}
+	order := make([]*classPolicy, len(policies))
+	for i := range policies {
+		order[i] = &policies[i]
+	}
 	// Ties go by predicted slice as the row shows it, then by class.
-	slices.SortFunc(policies, func(a, b classPolicy) int {
+	slices.SortFunc(order, func(a, b *classPolicy) int {
 		return cmp.Or(
 			cmp.Compare(by.of(&a.row), by.of(&b.row)),
 			cmp.Compare(a.row.PredictedNs, b.row.PredictedNs),
 			cmp.Compare(a.row.Class, b.row.Class))
 	})
-	var rows []stream.Policy
-	for i, p := range policies {
+	rows := make([]stream.Policy, 0, len(policies))
+	for i, p := range order {
 		p.row.Rank = stream.Count(i + 1)
 		rows = appendKeys(rows, p.pool.keys, []stream.Policy{p.row})
 	}
@@ -78,9 +82,7 @@ func (by RankBy) of(row *stream.Policy) stream.Nanos {
 // that has used so much.
 func rankedByGittins(policies []classPolicy) []stream.Policy {
 	steps := make([]gittins.Steps, len(policies))
-	for i, p := range policies {
-		steps[i] = indexSteps(p.pool.demandsNs)
-	}
+	parallel(len(policies), func(i int) { steps[i] = indexSteps(policies[i].pool.demandsNs) })
 	ranks := gittins.Ranks(steps)
 	order := make([]int, len(policies))
 	for i := range order {
@@ -89,9 +91,14 @@ func rankedByGittins(policies []classPolicy) []stream.Policy {
 	slices.SortFunc(order, func(a, b int) int {
 		return cmp.Or(cmp.Compare(ranks[a][0], ranks[b][0]), cmp.Compare(policies[a].row.Class, policies[b].row.Class))
 	})
-	var rows []stream.Policy
+	total := 0
+	for i, p := range policies {
+		total += len(steps[i]) * len(p.pool.keys)
+	}
+	rows := make([]stream.Policy, 0, total)
+	var of []stream.Policy
 	for _, i := range order {
-		of := make([]stream.Policy, len(steps[i]))
+		of = slices.Grow(of[:0], len(steps[i]))[:len(steps[i])]
 		for k, step := range steps[i] {
 			of[k] = policies[i].row
 			of[k].FromNs, of[k].Rank = stream.Nanos(step.FromNs), stream.Count(ranks[i][k])

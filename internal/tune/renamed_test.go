@@ -22,7 +22,7 @@ func TestWarnsOfRenamed(t *testing.T) {
 	var warnings strings.Builder
 	options := func(o *Options) { o.History = 3 }
 	tuner, quiet := newTuner(options), newTuner(options)
-	tuner.WarnTo(&warnings)
+	tuner.options.Warn = &warnings
 	for id, step := range steps {
 		var turns []turn
 		for _, row := range strings.Fields(step.keys) {

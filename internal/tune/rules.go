@@ -21,6 +21,10 @@ type Params struct {
 	// MaxSliceNs is the longest slice that any class gets. More than 0, at
 	// most [MaxSliceNs].
 	MaxSliceNs int64
+	// NoMisprediction and NoOverload leave out a rule, as the paper does to
+	// show what each is good for: the slice is then the predicted one without
+	// Alpha and Beta, and is not cut for any utilisation.
+	NoMisprediction, NoOverload bool
 }
 
 // MaxSliceNs is the longest slice that a policy may guarantee: alps-load
@@ -61,14 +65,14 @@ func (p Params) Check() error {
 	return nil
 }
 
-// penalty is the factor of the overload rule, from 0 to 1: 1 below Theta, and
-// from there on (100 + Theta - utilisation) / (100 Gamma).
+// penalty is the factor of the overload rule, from 0 to 1: 1 below Theta (or
+// without the rule), and from there on (100 + Theta - utilisation) / (100 Gamma).
 //
 // That quotient is above 1 where Gamma is small or the utilisation hardly
 // above Theta. The paper takes min(p ts, ts) of it, which comes to the same as
 // p being 1 at most.
 func (p Params) penalty(utilPct float64) float64 {
-	if utilPct < p.Theta {
+	if p.NoOverload || utilPct < p.Theta {
 		return 1
 	}
 	return min((100+p.Theta-utilPct)/(100*p.Gamma), 1)
@@ -77,7 +81,10 @@ func (p Params) penalty(utilPct float64) float64 {
 // sliceNs applies the rules to a predicted slice. The last slice is 0 where
 // there is none.
 func (p Params) sliceNs(predictedNs, stdevNs, penalty float64, lastNs int64) float64 {
-	trusted := max(float64(p.Alpha*predictedNs)-float64(p.Beta*stdevNs), 0)
+	trusted := predictedNs
+	if !p.NoMisprediction {
+		trusted = max(float64(p.Alpha*predictedNs)-float64(p.Beta*stdevNs), 0)
+	}
 	slice := penalty * trusted
 	if lastNs > inertiaAboveNs {
 		slice = float64((1-p.Inertia)*slice) + float64(p.Inertia*float64(lastNs))

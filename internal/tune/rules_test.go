@@ -81,6 +81,9 @@ func TestPenalty(t *testing.T) {
 		{"theta 100, not reached", 100, 1, 99, 1},
 		{"theta 100, reached: (100+100-100)/200", 100, 2, 100, 0.5},
 	}
+	if got := (Params{NoOverload: true, Theta: 50, Gamma: 1}).penalty(90); got != 1 {
+		t.Errorf("penalty without the rule is %v, want 1", got)
+	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got := Params{Theta: test.theta, Gamma: test.gamma}.penalty(test.l)
@@ -109,6 +112,8 @@ func TestSlice(t *testing.T) {
 		{"beta: 10-1*4", with(func(p *Params) { p.Beta = 1 }), 10 * ms, 4 * ms, 1, 0, 6 * ms},
 		{"alpha and beta: 1.5*10-2*4", with(func(p *Params) { p.Alpha, p.Beta = 1.5, 2 }), 10 * ms, 4 * ms, 1, 0, 7 * ms},
 		{"alpha ts < beta stdev gives 0", with(func(p *Params) { p.Beta = 3 }), 10 * ms, 4 * ms, 1, 0, 0},
+		{"no misprediction: alpha and beta do not matter", with(func(p *Params) { p.NoMisprediction, p.Alpha, p.Beta = true, 1.5, 2 }), 10 * ms, 4 * ms, 1, 0, 10 * ms},
+		{"no misprediction, overload: 0.6*10", with(func(p *Params) { p.NoMisprediction, p.Beta = true, 2 }), 10 * ms, 4 * ms, 0.6, 0, 6 * ms},
 		{"overload: 0.6*10", plain, 10 * ms, 0, 0.6, 0, 6 * ms},
 		{"overload after beta: 0.6*(10-4)", with(func(p *Params) { p.Beta = 1 }), 10 * ms, 4 * ms, 0.6, 0, 3.6 * ms},
 		{"inertia: 0.7*10+0.3*20", plain, 10 * ms, 0, 1, 20 * ms, 13 * ms},
@@ -151,6 +156,7 @@ func TestOptionsCheck(t *testing.T) {
 		{"max-slice 1.000000001s is not from 1ns to 1s", func(o *Options) { o.Params.MaxSliceNs = MaxSliceNs + 1 }},
 		{"util 101 is not from 0 to 100", func(o *Options) { util := 101.0; o.UtilPct = &util }},
 		{"history 0 is not from 1 to 10000", func(o *Options) { o.History = 0 }},
+		{"drift is told by the windows before the current one; it takes a history of 2 or more", func(o *Options) { o.Drift = true }},
 		{"history 10001 is not from 1 to 10000", func(o *Options) { o.History = 10001 }},
 	}
 	for _, test := range tests {

@@ -10,25 +10,42 @@ import (
 // state of a Tuner that keeps it ([Tuner.Keep]) is replaced after each policy.
 func Run(in *stream.Reader[stream.Turn], out *stream.Writer[stream.Policy], t *Tuner) error {
 	for {
-		window, err := in.Next()
+		id, o, err := t.observe(in)
 		if err == io.EOF {
 			return out.Close()
 		}
 		if err != nil {
 			return err
 		}
-		rows, err := t.Policy(window)
-		if err != nil {
-			return err
-		}
+		rows := t.policy(id, o)
 		if err := t.prepareState(); err != nil {
 			return err
 		}
-		if err := out.Write(window.ID, rows); err != nil {
+		if err := out.Write(id, rows); err != nil {
 			return err
 		}
 		if err := t.commitState(); err != nil {
 			return err
+		}
+	}
+}
+
+// observe takes in the next window of a stream, without holding its rows.
+func (t *Tuner) observe(in *stream.Reader[stream.Turn]) (stream.Integer, *observer, error) {
+	o := t.observer()
+	for {
+		batch, err := in.NextBatch()
+		if err != nil {
+			return 0, nil, err
+		}
+		if err := t.keeping.check(batch.ID, batch.Errorf); err != nil {
+			return 0, nil, err
+		}
+		if err := o.add(batch.Rows, batch.Lines, batch.Errorf); err != nil {
+			return 0, nil, err
+		}
+		if batch.Last {
+			return batch.ID, o, nil
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package tune
 
 import (
-	"errors"
 	"io"
 	"maps"
 	"slices"
@@ -12,6 +11,7 @@ import (
 // What the rows of the state are; see [stream.State].
 const (
 	stateTurn   = "turn"
+	stateKey    = "key" // of a class, none of whose turns is remembered
 	statePolicy = "policy"
 )
 
@@ -57,30 +57,30 @@ func (t *Tuner) commitState() error {
 
 // check refuses a window that the state knows, or that is older. Within a stream
 // the reader does that.
-func (k *keeping) check(w *stream.Window[stream.Turn]) error {
-	if k.from == "" || w.ID > k.newest {
+func (k *keeping) check(id stream.Integer, errorf errorf) error {
+	if k.from == "" || id > k.newest {
 		return nil
 	}
-	return w.Errorf(0, "window", "\"%d\" does not come after window %d, the newest in %s; leave out the windows that it knows, or, if the clock was set back, remove that file to begin anew",
-		w.ID, k.newest, k.from)
+	return errorf(0, "window", "\"%d\" does not come after window %d, the newest in %s; leave out the windows that it knows, or, if the clock was set back, remove that file to begin anew",
+		id, k.newest, k.from)
 }
 
-// save keeps of a window what the state needs of it.
-func (k *keeping) save(w *stream.Window[stream.Turn], o *observed) {
-	k.newest = w.ID
-	if k.keeper == nil {
-		return
-	}
-	turns := make([]stream.State, len(w.Rows))
-	for i := range w.Rows {
-		row := &w.Rows[i]
-		// Most of the row is kept, so that its texts need not be cloned.
-		turns[i] = stream.State{
-			What: stateTurn, Class: row.Class, Key: row.Key, Invocation: string(row.Invocation),
-			SliceNs: row.SliceNs, WaitNs: stream.OptNanos{Nanos: row.WaitNs, Valid: true},
+// drop forgets the turns of some classes, and keeps their keys.
+func (w *savedWindow) drop(classes map[string]bool) {
+	known := make(map[string]bool)
+	kept := w.turns[:0]
+	for _, row := range w.turns {
+		if classes[string(row.Class)] {
+			if known[row.Key] {
+				continue // a key of a window is of one class, "" is no key
+			}
+			known[row.Key] = true
+			row = stream.State{What: stateKey, Class: row.Class, Key: row.Key}
 		}
+		kept = append(kept, row)
 	}
-	o.saved = savedWindow{w.ID, turns}
+	clear(w.turns[len(kept):])
+	w.turns = kept
 }
 
 // writeState writes what the next window's policy depends on: all but the oldest
@@ -140,8 +140,12 @@ func (t *Tuner) Restore(in *stream.Reader[stream.State], name string) error {
 		if newest, err = readStateWindow(w, name); err != nil {
 			return err
 		}
-		if o := newest.observed; o != nil {
-			history = t.stillNeeded(append(history, o))
+		if o := newest.observer; o != nil {
+			for _, older := range history {
+				older.supersede(o.demandOf)
+			}
+			observed := o.observed
+			history = t.stillNeeded(append(history, &observed))
 		}
 	}
 	if newest.missing == nil {
@@ -160,7 +164,7 @@ func (t *Tuner) Restore(in *stream.Reader[stream.State], name string) error {
 // is not, the newest.
 type stateWindow struct {
 	id       stream.Integer
-	observed *observed // nil where it has no turns
+	observer *observer // nil where it has no turns
 	lastNs   map[string]int64
 	older    error // if it is an older one
 	missing  error // if it is the newest and has no policy
@@ -170,13 +174,17 @@ func readStateWindow(w *stream.Window[stream.State], name string) (stateWindow, 
 	result := stateWindow{id: w.ID, lastNs: make(map[string]int64)}
 	result.missing = w.Errorf(len(w.Rows)-1, "what",
 		"window %d, the newest, has no policy, so the state may have been cut; remove it to begin anew", w.ID)
-	var (
-		turns       = stream.Window[stream.Turn]{ID: w.ID, Rows: make([]stream.Turn, 0, len(w.Rows)), Lines: make([]int, 0, len(w.Rows))}
-		saved       = savedWindow{w.ID, make([]stream.State, 0, len(w.Rows))}
-		policyLines = make(map[stream.Name]int)
-	)
+	o := &observer{anyUtil: true, saves: true}
+	o.saved.id = w.ID
+	policyLines := make(map[stream.Name]int)
 	for i := range w.Rows {
 		row := &w.Rows[i]
+		turn := stream.Turn{Class: row.Class, Key: row.Key, Invocation: stream.Name(row.Invocation), SliceNs: row.SliceNs, WaitNs: row.WaitNs.Nanos}
+		errorf := func(_ int, column, format string, args ...any) *stream.Error {
+			err := w.Errorf(i, column, format, args...)
+			err.Name = name // which only a reader gives to a window
+			return err
+		}
 		switch row.What {
 		case stateTurn:
 			if row.Invocation == "" {
@@ -185,12 +193,20 @@ func readStateWindow(w *stream.Window[stream.State], name string) (stateWindow, 
 			if !row.WaitNs.Valid {
 				return result, w.Errorf(i, "wait_ns", "the cell is empty; a turn has the wait of its invocation")
 			}
-			saved.turns = append(saved.turns, *row)
-			turns.Lines = append(turns.Lines, w.Lines[i])
-			turns.Rows = append(turns.Rows, stream.Turn{
-				Class: row.Class, Key: row.Key, Invocation: stream.Name(row.Invocation),
-				SliceNs: row.SliceNs, WaitNs: row.WaitNs.Nanos,
-			})
+			if err := o.add([]stream.Turn{turn}, w.Lines[i:i+1], errorf); err != nil {
+				return result, err
+			}
+		case stateKey:
+			if row.Invocation != "" || row.WaitNs.Valid || row.SliceNs != 0 {
+				return result, w.Errorf(i, "what", "a row %q has only class and key, and slice_ns 0", stateKey)
+			}
+			if o.firstLine == 0 {
+				o.begin(&turn, w.Lines[i], errorf)
+			}
+			if err := o.addClass(&turn, i, w.Lines[i], errorf); err != nil {
+				return result, err
+			}
+			o.saved.turns = append(o.saved.turns, *row)
 		case statePolicy:
 			if column := turnsOnly(row); column != "" {
 				return result, w.Errorf(i, column, "the cell is not empty; a row %q has only class and slice_ns", statePolicy)
@@ -204,22 +220,12 @@ func readStateWindow(w *stream.Window[stream.State], name string) (stateWindow, 
 				result.older = w.Errorf(i, "what", "window %d has a policy and is not the newest; only the last policy counts", w.ID)
 			}
 		default:
-			return result, w.Errorf(i, "what", "%q is neither %q nor %q", row.What, stateTurn, statePolicy)
+			return result, w.Errorf(i, "what", "%q is neither %q, %q nor %q", row.What, stateTurn, stateKey, statePolicy)
 		}
 	}
-	if len(turns.Rows) == 0 {
-		return result, nil
+	if len(o.saved.turns) > 0 {
+		result.observer = o
 	}
-	observed, err := observe(&turns)
-	var bad *stream.Error
-	if errors.As(err, &bad) {
-		bad.Name = name // which only a reader gives to a window
-	}
-	if err != nil {
-		return result, err
-	}
-	observed.saved = saved
-	result.observed = observed
 	return result, nil
 }
 

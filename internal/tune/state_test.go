@@ -66,8 +66,8 @@ func drawWindows(t *rapid.T) [][]stream.Turn {
 	return windows
 }
 
-// turnsText is the stream of some windows, of which the first has that number.
-func turnsText(t rapid.TB, first int, windows [][]stream.Turn) string {
+// streamText is the stream of some windows, of which the first has that number.
+func streamText(t rapid.TB, first int, windows [][]stream.Turn) string {
 	t.Helper()
 	var out strings.Builder
 	w := stream.NewWriter[stream.Turn](&out)
@@ -97,18 +97,19 @@ func restore(tuner *Tuner, state string) error {
 // anywhere, write what one run over all windows writes.
 func TestStateIsAllThatIsRemembered(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		predictor, err := PredictorNamed(rapid.SampledFrom(predictorNames).Draw(t, "predictor"), 0.75)
+		predictor, err := PredictorNamed(rapid.SampledFrom(predictorNames).Draw(t, "predictor"), 0.75, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		options := Options{
 			Predictor: predictor, Params: DefaultParams,
-			History: rapid.IntRange(1, 5).Draw(t, "history"),
-			RankBy:  rapid.SampledFrom([]RankBy{RankByGittins, RankByDemand, RankByWait, RankBySlice}).Draw(t, "rank by"),
-			Unknown: rapid.Bool().Draw(t, "unknown"),
+			History:  rapid.IntRange(1, 5).Draw(t, "history"),
+			Monotone: rapid.Bool().Draw(t, "monotone"),
+			RankBy:   rapid.SampledFrom([]RankBy{RankByGittins, RankByDemand, RankByWait, RankBySlice}).Draw(t, "rank by"),
+			Unknown:  rapid.Bool().Draw(t, "unknown"),
 		}
 		windows := drawWindows(t)
-		want, err := runTuner(New(options), turnsText(t, 0, windows))
+		want, err := runTuner(New(options), streamText(t, 0, windows))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +124,7 @@ func TestStateIsAllThatIsRemembered(t *testing.T) {
 				}
 			}
 			tuner.Keep(&state)
-			out, err := runTuner(tuner, turnsText(t, from, windows[from:to]))
+			out, err := runTuner(tuner, streamText(t, from, windows[from:to]))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,6 +140,50 @@ func TestStateIsAllThatIsRemembered(t *testing.T) {
 	})
 }
 
+// TestStateAfterDrift: a state from which a drifted class was dropped goes on as one
+// run does; its keys stay, of which the dropped windows alone told.
+func TestStateAfterDrift(t *testing.T) {
+	window := func(ns stream.Nanos, key string) (rows []stream.Turn) {
+		for i := range 20 {
+			rows = append(rows,
+				stream.Turn{Class: "a", Key: key, Invocation: stream.Name(fmt.Sprint(key, i)), Turn: 1, SliceNs: ns + stream.Nanos(i), CPUs: 1, UtilPct: 50},
+				stream.Turn{Class: "b", Key: "comm:b", Invocation: stream.Name(fmt.Sprint("b", key, i)), Turn: 1, SliceNs: 5*ms + stream.Nanos(i), CPUs: 1, UtilPct: 50})
+		}
+		return rows
+	}
+	windows := [][]stream.Turn{window(10*ms, "comm:old"), window(40*ms, "comm:new"), window(40*ms, "comm:newer"), window(41*ms, "comm:newer")}
+	var warnings strings.Builder
+	options := Options{Predictor: Mean{}, Params: DefaultParams, History: 4, Drift: true, Warn: &warnings}
+	want, err := runTuner(New(options), streamText(t, 0, windows))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(warnings.String(), `class "a" has changed`) || !strings.Contains(want, "comm:old") {
+		t.Fatalf("nothing has changed: %s", warnings.String())
+	}
+	for split := 1; split < len(windows); split++ {
+		var state memory
+		first := New(options)
+		first.Keep(&state)
+		got, err := runTuner(first, streamText(t, 0, windows[:split]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := New(options)
+		if err := restore(second, string(state.kept)); err != nil {
+			t.Fatalf("%v of the state\n%s", err, state.kept)
+		}
+		more, err := runTuner(second, streamText(t, split, windows[split:]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, more, _ = strings.Cut(more, "\n")
+		if diff := cmp.Diff(want, got+more); diff != "" {
+			t.Errorf("split at %d (-one run +with state):\n%s", split, diff)
+		}
+	}
+}
+
 const stateHeader = "window,rows,what,class,key,invocation,slice_ns,wait_ns\n"
 
 // goodState is that of a history of three windows.
@@ -150,7 +195,7 @@ const goodState = stateHeader +
 
 // TestRestore reads a state as people may have edited it.
 func TestRestore(t *testing.T) {
-	in := turnsText(t, 6, [][]stream.Turn{{{Class: "a", Key: "comm:a", Invocation: "i3", Turn: 1, SliceNs: 9 * ms, CPUs: 1}}})
+	in := streamText(t, 6, [][]stream.Turn{{{Class: "a", Key: "comm:a", Invocation: "i3", Turn: 1, SliceNs: 9 * ms, CPUs: 1}}})
 	for _, test := range []struct {
 		name, state string
 		history     int
@@ -198,7 +243,7 @@ func TestStateHasNoMore(t *testing.T) {
 		var state memory
 		tuner := newTuner(func(o *Options) { o.History = history })
 		tuner.Keep(&state)
-		if _, err := runTuner(tuner, turnsText(t, 1, windows)); err != nil {
+		if _, err := runTuner(tuner, streamText(t, 1, windows)); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(stateHeader+want, string(state.kept)); diff != "" {
@@ -225,7 +270,7 @@ func TestRestoreRefuses(t *testing.T) {
 		{"cut between windows", goodState[:strings.Index(goodState, "5,3")], `s.csv:2: what: window 3, the newest, has no policy, so the state may have been cut; remove it to begin anew`},
 		{"not a number", edit("4000000", "4e6"), `s.csv:3: slice_ns: "4e6" is not a whole number`},
 		{"negative", edit("9000000", "-9"), `s.csv:4: slice_ns: "-9" is negative`},
-		{"unknown what", edit("5,3,turn", "5,3,trun"), `s.csv:3: what: "trun" is neither "turn" nor "policy"`},
+		{"unknown what", edit("5,3,turn", "5,3,trun"), `s.csv:3: what: "trun" is neither "turn", "key" nor "policy"`},
 		{"class * as a turn", edit("turn,a", "turn,*"), `s.csv:2: class: "*" is what the policy calls functions that it does not know; rename the class`},
 		{"windows fall", edit("3,1,", "7,1,"), `s.csv:3: window: "5" comes after window 7; window numbers must grow, and the rows of a window stand together`},
 		{"the same window twice", edit("3,1,", "5,1,"), `s.csv:3: window: window 5 goes on after row 1 of 1`},
@@ -264,7 +309,7 @@ func TestWindowNotAfterTheState(t *testing.T) {
 			t.Fatal(err)
 		}
 		tuner.Keep(&state)
-		out, err := runTuner(tuner, turnsText(t, id, [][]stream.Turn{rows}))
+		out, err := runTuner(tuner, streamText(t, id, [][]stream.Turn{rows}))
 		if id == 6 {
 			if err != nil || out == "" || string(state.kept) == goodState {
 				t.Errorf("window %d: error %v, policy %q, state %q", id, err, out, state.kept)
@@ -298,7 +343,7 @@ func (w *brokenWriter) Write(p []byte) (int, error) {
 // TestStateFollowsThePolicy: one that could not be written leaves the state as it
 // was, and a state that could not be prepared leaves the policy unwritten.
 func TestStateFollowsThePolicy(t *testing.T) {
-	in := turnsText(t, 6, [][]stream.Turn{
+	in := streamText(t, 6, [][]stream.Turn{
 		{{Class: "a", Key: "comm:a", Invocation: "i3", Turn: 1, SliceNs: 9 * ms, CPUs: 1}},
 		{{Class: "a", Key: "comm:a", Invocation: "i4", Turn: 1, SliceNs: 9 * ms, CPUs: 1}},
 	})

@@ -1,6 +1,7 @@
 package tune
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -16,13 +17,22 @@ const MaxHistory = 10_000
 type Options struct {
 	Predictor Predictor
 	Params    Params
-	// UtilPct, if not nil, stands in for the column util_pct; 0 to 100.
+	// UtilPct, if not nil, stands in for the column util_pct; 0 to 100. Without
+	// the overload rule, neither is looked at.
 	UtilPct *float64
 	// History is how many windows, the current one included, the slices and
 	// waits are taken from; 1 to [MaxHistory].
 	History int
+	// Drift drops the history of a class whose demands have changed; it takes a
+	// history of 2 or more. Each such class is a line written to Warn.
+	Drift bool
+	// Warn, if not nil, gets a line for what somebody should know of.
+	Warn io.Writer
 	// RankBy is what orders the classes.
 	RankBy RankBy
+	// Monotone cuts the slice of each class to the shortest of those of better
+	// ranks.
+	Monotone bool
 	// Unknown asks for a row for functions that the policy does not know.
 	Unknown bool
 }
@@ -38,6 +48,9 @@ func (o *Options) Check() error {
 	if o.History < 1 || o.History > MaxHistory {
 		return fmt.Errorf("history %d is not from 1 to %d", o.History, MaxHistory)
 	}
+	if o.Drift && o.History < 2 {
+		return errors.New("drift is told by the windows before the current one; it takes a history of 2 or more")
+	}
 	return nil
 }
 
@@ -48,7 +61,6 @@ type Tuner struct {
 	history []*observed      // oldest first
 	lastNs  map[string]int64 // slices of the last policy by class
 	keeping keeping
-	warn    io.Writer
 }
 
 // New returns a Tuner that has seen nothing yet. The options are not checked.
@@ -69,6 +81,17 @@ func (t *Tuner) Follow(rows []stream.Policy) {
 	}
 }
 
+// follow is Follow of rows that the Tuner has made: those of a class stand together,
+// the first from 0, and their names are kept anyway.
+func (t *Tuner) follow(rows []stream.Policy) {
+	t.lastNs = make(map[string]int64, len(t.lastNs))
+	for i := range rows {
+		if row := &rows[i]; i == 0 || row.Class != rows[i-1].Class {
+			t.lastNs[string(row.Class)] = int64(row.SliceNs)
+		}
+	}
+}
+
 // Policy returns the policy after a window: for each class of the history, and
 // for class [UnknownClass] if that is asked for and the keys have a parent
 // cgroup, one row for each of its keys, or several by attained CPU time. The rows
@@ -78,51 +101,62 @@ func (t *Tuner) Follow(rows []stream.Policy) {
 // What is wrong with a row of the window is returned as a [*stream.Error], and
 // the Tuner is as if it had not seen that window.
 func (t *Tuner) Policy(w *stream.Window[stream.Turn]) ([]stream.Policy, error) {
-	utilPct, err := t.utilPct(w)
-	if err != nil {
+	if err := t.keeping.check(w.ID, w.Errorf); err != nil {
 		return nil, err
 	}
-	if err := t.keeping.check(w); err != nil {
+	o := t.observer()
+	if err := o.add(w.Rows, w.Lines, w.Errorf); err != nil {
 		return nil, err
 	}
-	current, err := observe(w)
-	if err != nil {
-		return nil, err
+	return t.policy(w.ID, o), nil
+}
+
+// observer returns what takes in the next window.
+func (t *Tuner) observer() *observer {
+	return &observer{
+		anyUtil: t.options.UtilPct != nil || t.options.Params.NoOverload,
+		saves:   t.keeping.keeper != nil,
 	}
-	t.keeping.save(w, current)
+}
+
+// policy is the policy after a window that was taken in.
+func (t *Tuner) policy(id stream.Integer, o *observer) []stream.Policy {
 	if len(t.history) == t.options.History {
 		t.history = slices.Delete(t.history, 0, 1)
 	}
-	t.warnOfRenamed(w, current)
-	t.history = append(t.history, current)
+	for _, older := range t.history {
+		older.supersede(o.demandOf)
+	}
+	t.warnOfRenamed(o)
+	newest := o.observed // without what only the observer needs
+	newest.saved.id, t.keeping.newest = id, id
+	t.history = append(t.history, &newest)
 
-	classes, all := poolClasses(t.history)
-	if key := unknownKey(all.keys); key != "" && t.options.Unknown {
-		all.keys = []string{key}
-		classes = append(classes, all)
+	classes := poolClasses(t.history)
+	if t.options.Drift && t.dropDrifted(id, classes) {
+		classes = poolClasses(t.history)
 	}
-	policies := make([]classPolicy, len(classes))
-	for i, class := range classes {
-		policies[i] = classPolicy{row: t.row(class, utilPct), pool: class}
-	}
-	rows := t.options.RankBy.ranked(policies)
-	t.Follow(rows)
-	return rows, nil
-}
-
-// utilPct is the utilisation that holds for the whole window.
-func (t *Tuner) utilPct(w *stream.Window[stream.Turn]) (float64, error) {
-	if t.options.UtilPct != nil {
-		return *t.options.UtilPct, nil
-	}
-	first := w.Rows[0].UtilPct
-	for i := range w.Rows {
-		if row := &w.Rows[i]; row.UtilPct != first {
-			return 0, w.Errorf(i, "util_pct", "%g differs from the %g on line %d of this window; --util PCT sets one for all",
-				row.UtilPct, first, w.Lines[0])
+	if t.options.Unknown {
+		all := poolAll(t.history, classes)
+		if key := unknownKey(all.keys); key != "" {
+			all.keys = []string{key}
+			classes = slices.Insert(classes, 0, all) // it takes longest
 		}
 	}
-	return float64(first), nil
+	utilPct := float64(o.first.UtilPct)
+	if t.options.UtilPct != nil {
+		utilPct = *t.options.UtilPct
+	}
+	policies := make([]classPolicy, len(classes))
+	parallel(len(classes), func(i int) {
+		policies[i] = classPolicy{row: t.row(classes[i], utilPct), pool: classes[i]}
+	})
+	rows := t.options.RankBy.ranked(policies)
+	if t.options.Monotone {
+		keepMonotone(rows)
+	}
+	t.follow(rows)
+	return rows
 }
 
 // row applies the rules to a class. The rank and the key are left out.

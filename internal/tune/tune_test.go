@@ -324,6 +324,16 @@ func TestUtilOverride(t *testing.T) {
 	}
 }
 
+// TestNoOverload: the utilisation is not looked at, so it may differ.
+func TestNoOverload(t *testing.T) {
+	w := windowOf(1, 90, turn{"a", "1", 10, 0}, turn{"a", "2", 10, 0})
+	w.Rows[1].UtilPct = 20
+	rows := mustPolicy(t, newTuner(func(o *Options) { o.Params.NoOverload = true }), w)
+	if got, want := slicesMs(rows), "a:10"; got != want || rows[0].Penalty != 1 {
+		t.Errorf("rows are %s with penalty %v, want %s with 1", got, rows[0].Penalty, want)
+	}
+}
+
 // TestRefuses also checks that a refused window leaves no trace.
 func TestRefuses(t *testing.T) {
 	good := func() *stream.Window[stream.Turn] {

@@ -1,0 +1,183 @@
+package tune
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"alps/internal/stream"
+)
+
+// observer takes in a window, part by part, and keeps what is needed of it. It
+// refuses rows that contradict each other.
+type observer struct {
+	observed
+	anyUtil bool // the utilisation does not matter
+	saves   bool // what the state needs is kept
+
+	name      string      // of the input
+	first     stream.Turn // the first row, without its texts
+	firstLine int
+	classNos  map[string]int
+	keyOwners map[string]keyOwner // of all keys but ""
+	// demandOf has where in demands and waits each invocation is, lineOf for each of
+	// those the line of its first row.
+	demandOf map[string]int
+	lineOf   []int
+	texts    texts
+
+	class, demand int // of the row before
+}
+
+// keyOwner is the class of a key, and the line that says so.
+type keyOwner struct{ class, line int }
+
+// errorf is an error at a row.
+type errorf func(i int, column, format string, args ...any) *stream.Error
+
+// add takes in rows of the window. Nothing that is kept refers to them.
+func (o *observer) add(rows []stream.Turn, lines []int, errorf errorf) error {
+	if o.firstLine == 0 && len(rows) > 0 {
+		o.begin(&rows[0], lines[0], errorf)
+	}
+	for i := range rows {
+		row := &rows[i]
+		if row.CPUs != o.first.CPUs {
+			return errorf(i, "cpus", "%d differs from the %d on line %d of this window", row.CPUs, o.first.CPUs, o.firstLine)
+		}
+		if row.UtilPct != o.first.UtilPct && !o.anyUtil {
+			return errorf(i, "util_pct", "%g differs from the %g on line %d of this window; --util PCT sets one for all",
+				row.UtilPct, o.first.UtilPct, o.firstLine)
+		}
+		if err := o.addClass(row, i, lines[i], errorf); err != nil {
+			return err
+		}
+		o.slices = append(o.slices, sample{o.class, int64(row.SliceNs)})
+		if err := o.addInvocation(row, i, lines[i], errorf); err != nil {
+			return err
+		}
+		if o.saves {
+			o.save(row)
+		}
+	}
+	return nil
+}
+
+// save keeps of a row that was added what the state needs of it.
+func (o *observer) save(row *stream.Turn) {
+	// Not its own texts, which would keep all of its line.
+	keys := o.keys[o.class]
+	o.saved.turns = append(o.saved.turns, stream.State{
+		What: stateTurn, Class: stream.Name(o.classes[o.class]), Key: keys[slices.Index(keys, row.Key)],
+		Invocation: o.invocations[o.demand], SliceNs: row.SliceNs, WaitNs: stream.OptNanos{Nanos: row.WaitNs, Valid: true},
+	})
+}
+
+// begin begins with the first row.
+func (o *observer) begin(first *stream.Turn, line int, errorf errorf) {
+	o.first, o.firstLine = *first, line
+	o.name = errorf(0, "", "").Name
+	o.first.Class, o.first.Key, o.first.Invocation = "", "", ""
+	o.classNos, o.keyOwners = make(map[string]int), make(map[string]keyOwner)
+	o.reserve(min(int(first.Rows), believedRows))
+}
+
+// believedRows is for how many rows room is made because a window says that it has
+// them.
+const believedRows = 1 << 20
+
+// reserve makes room for so many rows, each of an invocation of its own: most have
+// one turn.
+func (o *observer) reserve(rows int) {
+	o.slices, o.waits, o.demands = make([]sample, 0, rows), make([]sample, 0, rows), make([]sample, 0, rows)
+	o.invocations, o.lineOf = make([]string, 0, rows), make([]int, 0, rows)
+	o.demandOf = make(map[string]int, rows)
+}
+
+// addClass sets the class of the row, with its key.
+func (o *observer) addClass(row *stream.Turn, i, line int, errorf errorf) error {
+	name := string(row.Class)
+	if len(o.classes) == 0 || name != o.classes[o.class] {
+		class, again := o.classNos[name]
+		if !again {
+			if name == UnknownClass {
+				return errorf(i, "class", "%q is what the policy calls functions that it does not know; rename the class", name)
+			}
+			class = len(o.classes)
+			name = o.texts.clone(name)
+			o.classes, o.keys = append(o.classes, name), append(o.keys, nil)
+			o.classNos[name] = class
+		}
+		o.class = class
+	}
+	keys := o.keys[o.class]
+	if len(keys) > 0 && keys[len(keys)-1] == row.Key {
+		return nil
+	}
+	if row.Key == "" {
+		if !slices.Contains(keys, "") {
+			o.keys[o.class] = append(keys, "")
+		}
+		return nil
+	}
+	owner, again := o.keyOwners[row.Key]
+	if again && owner.class != o.class {
+		return errorf(i, "key", "%q is the key of class %q on line %d of this window; one key cannot tell two classes apart",
+			row.Key, o.classes[owner.class], owner.line)
+	}
+	if !again {
+		key := o.texts.clone(row.Key)
+		o.keyOwners[key] = keyOwner{o.class, line}
+		o.keys[o.class] = append(keys, key)
+	}
+	return nil
+}
+
+// addInvocation adds the row, the class of which is set, to its invocation.
+func (o *observer) addInvocation(row *stream.Turn, i, line int, errorf errorf) error {
+	id := string(row.Invocation)
+	if len(o.demands) == 0 || id != o.invocations[o.demand] {
+		demand, again := o.demandOf[id]
+		if !again {
+			id = o.texts.clone(id)
+			o.demand = len(o.demands)
+			o.demandOf[id] = o.demand
+			o.invocations = append(o.invocations, id)
+			o.waits = append(o.waits, sample{o.class, int64(row.WaitNs)})
+			o.demands = append(o.demands, sample{o.class, int64(row.SliceNs)})
+			o.lineOf = append(o.lineOf, line)
+			return nil
+		}
+		o.demand = demand
+	}
+	demand := &o.demands[o.demand]
+	if demand.class != o.class {
+		return errorf(i, "class", "%q differs from the %q of invocation %q on line %d of this window",
+			row.Class, o.classes[demand.class], row.Invocation, o.lineOf[o.demand])
+	}
+	if waitNs := o.waits[o.demand].ns; waitNs != int64(row.WaitNs) {
+		return errorf(i, "wait_ns", "%d differs from the %d of invocation %q on line %d of this window",
+			row.WaitNs, waitNs, row.Invocation, o.lineOf[o.demand])
+	}
+	if int64(row.SliceNs) > math.MaxInt64-demand.ns {
+		return errorf(i, "slice_ns", "the turns of invocation %q add up to more than 64 bits", row.Invocation)
+	}
+	demand.ns += int64(row.SliceNs)
+	return nil
+}
+
+// texts clones strings, many at a time.
+type texts struct{ buffer strings.Builder }
+
+// textsBytes is how much is allocated at once.
+const textsBytes = 64 << 10
+
+func (t *texts) clone(text string) string {
+	if t.buffer.Cap()-t.buffer.Len() < len(text) {
+		t.buffer.Reset() // what was given out keeps the old one
+		t.buffer.Grow(max(len(text), textsBytes))
+	}
+	begin := t.buffer.Len()
+	t.buffer.WriteString(text)
+	return t.buffer.String()[begin:]
+}
