@@ -141,10 +141,6 @@ func (r *Policy) UnmarshalCSVWithFields(key, text string) error {
 
 // UnmarshalCSVWithFields sets a column of the frame. The cells of unknown
 // columns end here too; of them only the encoding is checked.
-//
-// That a Frame has this method makes gocsv leave it out when it writes, as an
-// embedded struct with a mapping of its own. Its cells are the same on all rows
-// of a window, and are made once: for gocsv they are a fifth of a turn.
 func (f *Frame) UnmarshalCSVWithFields(key, text string) error {
 	switch key {
 	case "window":

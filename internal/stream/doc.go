@@ -4,7 +4,7 @@
 // contract; this package is the only place that knows the columns.
 //
 // gocsv maps cells to structs through the cell types, which are strict where
-// gocsv is not. What gocsv does not do is done around it: checking the header,
+// gocsv is not, and structs of their texts to cells. What gocsv does not do is done around it: checking the header,
 // finding the windows, telling the line. Its process-wide switches are left
 // alone.
 //
