@@ -7,9 +7,10 @@ import (
 
 // Row is one of the three kinds of rows.
 //
-// The texts of a row that was read share one string, the whole line. Who keeps
-// one of them for longer than the rest of the row, clones it ([strings.Clone])
-// or looks up an equal one that is kept already, or else keeps the line.
+// The texts of a row that was read share one string with those of the rows
+// around it, up to 512 lines. Who keeps one of them for longer than the rest
+// clones it ([strings.Clone]) or looks up an equal one that is kept already, or
+// else keeps the lines.
 type Row interface {
 	Invocation | Turn | Policy
 }

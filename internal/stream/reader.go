@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"io"
@@ -48,13 +49,15 @@ type Reader[T Row] struct {
 	windowCol    int
 	rowsCol      int // -1 where the stream has no column rows
 
-	record []string // the row read last, as cells
+	plain  []byte   // the row read last, as a line of cells without quotes
+	record []string // or else, where plain is nil, as cells; both until the next read
 	line   int      // where it begins
-	size   int      // its bytes
 	frame  Frame    // its frame
-	// The cells of that, which are mostly the same as on the row before.
-	windowText, rowsText string
-	held                 bool // it has not been taken yet
+	held   bool     // it has not been taken yet
+	// framed is what a line of cells without quotes begins with if its frame is
+	// sameFrame. That is mostly the one of the row before.
+	framed    []byte
+	sameFrame Frame
 
 	begun bool    // some window was begun
 	id    Integer // its number
@@ -232,20 +235,33 @@ func (r *Reader[T]) scan() error {
 	if err := r.readRecord(); err != nil {
 		return err
 	}
-	if text := r.record[r.windowCol]; text != r.windowText || text == "" {
-		if err := r.frame.Window.UnmarshalCSV(text); err != nil {
-			return r.errorf(r.line, "window", "%v", err)
-		}
-		r.windowText = text
-	}
-	if r.rowsCol < 0 {
+	return r.readFrame()
+}
+
+// readFrame reads the frame of the row read last.
+func (r *Reader[T]) readFrame() error {
+	if len(r.framed) > 0 && bytes.HasPrefix(r.plain, r.framed) {
+		r.frame = r.sameFrame
 		return nil
 	}
-	if text := r.record[r.rowsCol]; text != r.rowsText || text == "" {
-		if err := r.frame.Rows.UnmarshalCSV(text); err != nil {
+	record := r.record
+	if r.plain != nil {
+		record = make([]string, len(r.header))
+		split(record, r.plain, string(r.plain))
+	}
+	if err := r.frame.Window.UnmarshalCSV(record[r.windowCol]); err != nil {
+		return r.errorf(r.line, "window", "%v", err)
+	}
+	if r.rowsCol >= 0 {
+		if err := r.frame.Rows.UnmarshalCSV(record[r.rowsCol]); err != nil {
 			return r.errorf(r.line, "rows", "%v", err)
 		}
-		r.rowsText = text
+	}
+	if r.plain != nil {
+		r.framed, r.sameFrame = r.framed[:0], r.frame
+		for _, cell := range record[:max(r.windowCol, r.rowsCol)+1] {
+			r.framed = append(append(r.framed, cell...), ',')
+		}
 	}
 	return nil
 }
@@ -272,7 +288,7 @@ func (r *Reader[T]) addRow(b *batch[T]) error {
 	}
 	r.seen++
 	b.ID = id
-	r.record = b.add(r.record, r.line, r.size)
+	b.add(r.plain, r.record, r.line)
 	return nil
 }
 
