@@ -10,9 +10,10 @@ const chunkRows = 512
 
 // chunk is a part of a window on its way to the output.
 type chunk[T Row] struct {
-	rows []T // where the window's are not held
-	text lines
-	err  error
+	rows  []T // where the window's are not held
+	texts texts
+	text  lines
+	err   error
 }
 
 // fill has the rows from one index to another set, and checks them.
@@ -32,7 +33,7 @@ func (c *chunk[T]) fill(from, to int, frame Frame, fill func(i int, row *T)) ([]
 // marshal makes the text of rows, of which there is one at least.
 func (c *chunk[T]) marshal(rows []T, prefix string) error {
 	c.text.buf, c.text.prefix = c.text.buf[:0], prefix
-	return marshal(rows, &c.text)
+	return marshal(rows, &c.texts, &c.text)
 }
 
 // part returns the rows of a window from one index to another. It may keep

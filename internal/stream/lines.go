@@ -17,15 +17,17 @@ type lines struct {
 func (l *lines) Write(row []string) error {
 	l.buf = append(l.buf, l.prefix...)
 	start := len(l.buf)
+	plain := true
 	for i, cell := range row {
 		if i > 0 {
 			l.buf = append(l.buf, ',')
 		}
-		if !isPlain(cell) {
-			l.buf = l.buf[:start]
-			return l.writeQuoted(row)
-		}
+		plain = plain && isPlain(cell)
 		l.buf = append(l.buf, cell...)
+	}
+	if !plain {
+		l.buf = l.buf[:start]
+		return l.writeQuoted(row)
 	}
 	l.buf = append(l.buf, '\n')
 	return nil
@@ -59,19 +61,21 @@ func (b *buffer) Write(p []byte) (int, error) {
 // isPlain tells whether a cell consists of bytes that never need quotes.
 // Others may need them, as may the whole cell for what it begins with.
 func isPlain(cell string) bool {
+	var other byte
 	for i := range len(cell) {
-		if !plainBytes[cell[i]] {
-			return false
-		}
+		other |= otherBytes[cell[i]]
 	}
-	return true
+	return other == 0
 }
 
-var plainBytes = func() (plain [256]bool) {
-	for b := range plain {
+// otherBytes is 1 for all bytes that are not plain.
+var otherBytes = func() (other [256]byte) {
+	for b := range other {
 		c := byte(b)
-		plain[b] = '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' ||
-			c == '-' || c == '_' || c == '.' || c == ':' || c == '/'
+		if !('0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' ||
+			c == '-' || c == '_' || c == '.' || c == ':' || c == '/') {
+			other[b] = 1
+		}
 	}
-	return plain
+	return other
 }()

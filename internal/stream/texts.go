@@ -106,8 +106,10 @@ func (t *texts) policy(r *Policy) policyText {
 }
 
 // marshal has gocsv write rows that have been checked, or of none the header.
-func marshal[T Row](rows []T, l *lines) error {
-	t := &texts{}
+func marshal[T Row](rows []T, t *texts, l *lines) error {
+	bytes := t.buf.Len()
+	t.buf.Reset() // the buffer is garbage, as gocsv had strings of it
+	t.buf.Grow(bytes)
 	switch rows := any(rows).(type) {
 	case []Invocation:
 		return marshalTexts(rows, t.invocation, l)

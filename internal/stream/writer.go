@@ -98,7 +98,7 @@ func (w *Writer[T]) writeHeader() error {
 	}
 	w.header = true
 	text := lines{prefix: frameHeader}
-	if err := marshal[T](nil, &text); err != nil {
+	if err := marshal[T](nil, new(texts), &text); err != nil {
 		return err
 	}
 	_, err := w.out.Write(text.buf)
