@@ -1,6 +1,10 @@
 package stream
 
-import "encoding/csv"
+import (
+	"encoding/binary"
+	"encoding/csv"
+	"math/bits"
+)
 
 // lines collects rows as CSV text. It is the gocsv.CSVWriter for them.
 //
@@ -17,19 +21,19 @@ type lines struct {
 func (l *lines) Write(row []string) error {
 	l.buf = append(l.buf, l.prefix...)
 	start := len(l.buf)
-	plain := true
 	for i, cell := range row {
 		if i > 0 {
 			l.buf = append(l.buf, ',')
 		}
-		plain = plain && isPlain(cell)
 		l.buf = append(l.buf, cell...)
 	}
-	if !plain {
+	end := len(l.buf)
+	l.buf = append(l.buf, padding...)
+	if !needNoQuotes(l.buf[start:], len(row)-1) {
 		l.buf = l.buf[:start]
 		return l.writeQuoted(row)
 	}
-	l.buf = append(l.buf, '\n')
+	l.buf = append(l.buf[:end], '\n')
 	return nil
 }
 
@@ -58,8 +62,27 @@ func (b *buffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// isPlain tells whether a cell consists of bytes that never need quotes.
-// Others may need them, as may the whole cell for what it begins with.
+// padding is of bytes that need no quotes, so that needNoQuotes has whole words.
+const padding = "0000000"
+
+// needNoQuotes tells whether so many commas and the cells between them consist
+// of bytes that never need quotes, from '-' to 'z' without the backslash. Others
+// may need them, as may the whole cell for what it begins with. It looks at the
+// whole words of eight bytes.
+func needNoQuotes(line []byte, separators int) bool {
+	const from, to = ',', 'z'
+	var other uint64
+	for ; len(line) >= 8; line = line[8:] {
+		word := binary.LittleEndian.Uint64(line)
+		// The sums have the highest bit of a byte that is below from or above to.
+		low := word & lowBits
+		other |= word | ^(low + (0x80-from)*ones) | (low + (0x7f-to)*ones) | equal(word, '\\')
+		separators -= bits.OnesCount64(equal(word, ','))
+	}
+	return other&^lowBits == 0 && separators == 0
+}
+
+// isPlain tells whether a text is of bytes that have no meaning of their own.
 func isPlain(cell string) bool {
 	var other byte
 	for i := range len(cell) {

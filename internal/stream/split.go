@@ -13,7 +13,7 @@ func split(cells []string, line []byte, text string) {
 	const word = 8
 	cell, from, i := 0, 0, 0
 	for ; i+word <= len(line); i += word {
-		for at := commas(binary.LittleEndian.Uint64(line[i:])); at != 0; at &= at - 1 {
+		for at := equal(binary.LittleEndian.Uint64(line[i:]), ','); at != 0; at &= at - 1 {
 			end := i + bits.TrailingZeros64(at)/8
 			cells[cell], from = text[from:end], end+1
 			cell++
@@ -28,13 +28,15 @@ func split(cells []string, line []byte, text string) {
 	cells[cell] = text[from:]
 }
 
-// commas has the highest bit of each byte that is a comma in a word.
-func commas(word uint64) uint64 {
-	const (
-		ones    = 0x0101010101010101
-		lowBits = 0x7f * ones
-	)
-	other := word ^ ','*ones // 0 where there is a comma
+// What is done with eight bytes at once.
+const (
+	ones    = 0x0101010101010101 // times a byte: that in all eight
+	lowBits = 0x7f * ones
+)
+
+// equal has the highest bit of each byte of a word that is that one.
+func equal(word uint64, b byte) uint64 {
+	other := word ^ uint64(b)*ones // 0 where it is
 	// The sum has a byte's highest bit if any of its low bits is set.
 	return ^(other&lowBits + lowBits | other | lowBits)
 }
