@@ -19,8 +19,9 @@ const (
 	batchCells = 32 << 10
 	batchBytes = 256 << 10
 	// groupBatches is how many batches are parsed before the first of them is
-	// returned. More keep the CPUs busier, and hold more.
-	groupBatches = 16
+	// returned. More hold more than the CPUs' caches do, and more for the garbage
+	// collector to look through.
+	groupBatches = 4
 )
 
 // Batch is a part of a window: some of its rows, which stand together. It is

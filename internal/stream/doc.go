@@ -8,7 +8,7 @@
 // finding the windows, telling the line. Its process-wide switches are left
 // alone.
 //
-// gocsv takes most of the time, and works on all CPUs: see [Reader.NextBatch]
+// gocsv takes most of the time, and works on all CPUs: see [Reader.Each]
 // and [Writer.WriteFunc] for windows of millions of rows. Lines without quotes
 // are cut and joined here, all others by encoding/csv.
 package stream

@@ -3,6 +3,7 @@ package stream
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"io"
@@ -32,7 +33,7 @@ type Window[T Row] struct {
 }
 
 // Reader reads a stream window by window. With Next it holds one window at a
-// time, with NextBatch some thousand rows.
+// time, with NextBatch and Each some thousand rows.
 type Reader[T Row] struct {
 	name      string
 	warn      io.Writer
@@ -65,6 +66,7 @@ type Reader[T Row] struct {
 	seen  Count   // its rows read so far; 0 where it is to begin
 
 	group    []*batch[T] // reused
+	other    []*batch[T] // what Each has taken while the group is read; reused
 	filled   int         // batches of the group that have rows
 	returned int         // those of them that NextBatch has returned
 	within   bool        // the last of those was not its window's last
@@ -111,7 +113,7 @@ func NewReader[T Row](r io.Reader, name string, opts ...Option) *Reader[T] {
 // last row is there. Otherwise it has to wait for the row after it.
 func (r *Reader[T]) Next() (*Window[T], error) {
 	if r.within {
-		return nil, errors.New("a window was asked for within one that is read in batches")
+		return nil, errWithin
 	}
 	w := &r.window
 	w.Rows, w.Lines = w.Rows[:0], w.Lines[:0]
@@ -154,6 +156,46 @@ func (r *Reader[T]) NextBatch() (*Batch[T], error) {
 	r.within = !b.Last
 	return b, nil
 }
+
+// Each reads the next window and has all its batches taken, in their order and
+// one at a time, while it reads on. They are valid until take returns, the last
+// of them until the next call of the reader. What is said of [Reader.NextBatch]
+// about a window's faults holds here too.
+//
+// An error of take ends the window, and is returned by all later calls too.
+func (r *Reader[T]) Each(take func(b *Batch[T]) error) error {
+	if r.within {
+		return errWithin
+	}
+	takeAll := func(batches []*batch[T]) error {
+		for _, b := range batches {
+			if err := take(&b.Batch); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	taken := make(chan error, 1)
+	taken <- nil
+	for r.err == nil {
+		err := r.readGroup()
+		// What was read before comes before.
+		if r.err = cmp.Or(<-taken, err); r.err != nil {
+			break
+		}
+		batches := r.group[:r.filled]
+		r.returned = r.filled
+		if batches[r.filled-1].Last {
+			r.err = takeAll(batches)
+			break
+		}
+		go func() { taken <- takeAll(batches) }()
+		r.group, r.other = r.other, r.group
+	}
+	return r.err
+}
+
+var errWithin = errors.New("a window was asked for within one that is read in batches")
 
 // readGroup fills the group with the next batches, none of which is of another
 // window than the first: more must not be waited for.
