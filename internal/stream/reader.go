@@ -7,6 +7,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
+	"slices"
 )
 
 // What a reader takes, so that a broken or hostile input ends in an error
@@ -112,28 +113,35 @@ func NewReader[T Row](r io.Reader, name string, opts ...Option) *Reader[T] {
 // Where the stream has the column rows, Next returns as soon as the window's
 // last row is there. Otherwise it has to wait for the row after it.
 func (r *Reader[T]) Next() (*Window[T], error) {
-	if r.within {
-		return nil, errWithin
-	}
 	w := &r.window
 	w.Rows, w.Lines = w.Rows[:0], w.Lines[:0]
-	for {
-		b, err := r.NextBatch()
-		if err != nil {
-			return nil, err
-		}
-		w.Rows, w.Lines = append(w.Rows, b.Rows...), append(w.Lines, b.Lines...)
-		if !b.Last {
-			continue
-		}
-		w.ID = b.ID
-		if r.rowsCol < 0 {
-			for i := range w.Rows {
-				any(&w.Rows[i]).(framed).frame().Rows = Count(len(w.Rows))
-			}
-		}
-		return w, nil
+	err := r.Each(func(b *Batch[T]) error {
+		w.take(b)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	if r.rowsCol < 0 {
+		for i := range w.Rows {
+			any(&w.Rows[i]).(framed).frame().Rows = Count(len(w.Rows))
+		}
+	}
+	return w, nil
+}
+
+// take copies a batch into the window. The room is made at once for as many rows
+// as the window is said to have, if that is not too much to believe.
+func (w *Window[T]) take(b *Batch[T]) {
+	const believed = 1 << 17
+	n := len(w.Rows)
+	if more := len(b.Rows); n+more > cap(w.Rows) {
+		said := int(any(&b.Rows[0]).(framed).frame().Rows) // 0 where nothing is
+		more = max(more, min(said, max(believed, 2*n))-n)
+		w.Rows, w.Lines = slices.Grow(w.Rows, more), slices.Grow(w.Lines, more)
+	}
+	w.ID = b.ID
+	w.Rows, w.Lines = append(w.Rows, b.Rows...), append(w.Lines, b.Lines...)
 }
 
 // NextBatch returns the next rows of the window, for windows that are too
