@@ -64,6 +64,7 @@ type engine struct {
 	nowNs        int64
 	switchCostNs int64
 	nextArrival  int32 // places below this one have arrived
+	arrivalNs    int64 // when that one does; never if there is none
 	states       []state
 	cpus         []cpu
 	due          cpuHeap
@@ -124,12 +125,26 @@ func simulate(jobs []Job, cfg Config, p Policy) (*Result, error) {
 		e.switches = make([]uint32, len(jobs))
 	}
 	e.d = p.discipline(e)
+	e.awaitArrival()
+	// At most instants little happens. To look whether it does is faster than to
+	// call what would find nothing to do.
 	for e.advance() {
-		e.endBursts()
-		e.admit()
-		e.expire()
-		e.dispatch()
-		e.preempt()
+		e.expiredCPUs = e.expiredCPUs[:0]
+		if e.due.soonest(e.cpus) == e.nowNs {
+			e.endBursts()
+		}
+		if e.arrivalNs == e.nowNs || len(e.sleepers) > 0 {
+			e.admit()
+		}
+		if len(e.expiredCPUs) > 0 {
+			e.expire()
+		}
+		if e.free.n > 0 || len(e.expiredCPUs) > 0 {
+			e.dispatch()
+		}
+		if e.free.n == 0 {
+			e.preempt()
+		}
 	}
 	if e.overflow {
 		return nil, fmt.Errorf("the simulation passes the end of the clock (%d ns)", int64(math.MaxInt64))
@@ -174,10 +189,7 @@ func (e *engine) attainedNs(place int32) int64 {
 
 // advance moves the clock to the next event and tells whether there is one.
 func (e *engine) advance() bool {
-	next := e.due.soonest(e.cpus)
-	if int(e.nextArrival) < len(e.jobs) {
-		next = min(next, e.job(e.nextArrival).ArrivalNs)
-	}
+	next := min(e.due.soonest(e.cpus), e.arrivalNs)
 	if len(e.sleepers) > 0 {
 		next = min(next, e.sleepers[0].key)
 	}
@@ -191,7 +203,6 @@ func (e *engine) advance() bool {
 // endBursts takes jobs that are done or go to sleep off their CPUs, and notes
 // whose budget is used up.
 func (e *engine) endBursts() {
-	e.expiredCPUs = e.expiredCPUs[:0]
 	for {
 		n := e.due.first()
 		c := &e.cpus[n]
@@ -249,14 +260,21 @@ func part(ns, i, n int64) int64 {
 	return ns / n
 }
 
+// awaitArrival notes when the next job arrives.
+func (e *engine) awaitArrival() {
+	e.arrivalNs = never
+	if int(e.nextArrival) < len(e.jobs) {
+		e.arrivalNs = e.job(e.nextArrival).ArrivalNs
+	}
+}
+
 // admit lets those in who arrive or wake now.
 func (e *engine) admit() {
-	for ; int(e.nextArrival) < len(e.jobs); e.nextArrival++ {
+	for e.arrivalNs == e.nowNs {
 		place := e.nextArrival
 		job := e.job(place)
-		if job.ArrivalNs > e.nowNs {
-			break
-		}
+		e.nextArrival++
+		e.awaitArrival()
 		s := &e.states[place]
 		s.leftNs, s.burstNs = job.CPUNs, job.CPUNs
 		if job.Sleeps > 0 {
@@ -329,11 +347,8 @@ func (e *engine) dispatchMany() {
 	}
 }
 
-// preempt ends turns for those who wait.
+// preempt ends turns for those who wait, when no CPU is free.
 func (e *engine) preempt() {
-	if e.free.n > 0 {
-		return
-	}
 	for n := e.d.preempt(); n != none; n = e.d.preempt() {
 		job := e.cpus[n].job
 		e.stop(n)
@@ -444,6 +459,12 @@ func dueBefore(cpus []cpu, a, b int32) bool {
 
 // fix puts a CPU whose dueNs has changed where it belongs.
 func (h *cpuHeap) fix(cpus []cpu, n int32) {
+	if len(h.heap) > 1 {
+		h.move(cpus, n)
+	}
+}
+
+func (h *cpuHeap) move(cpus []cpu, n int32) {
 	i := h.at[n]
 	for i > 0 {
 		parent := (i - 1) / 2

@@ -134,6 +134,11 @@ func check(jobs []Job, cfg Config) error {
 			return &JobError{i, "class", fmt.Sprintf("index %d is negative", j.Class)}
 		}
 		last = max(last, j.ArrivalNs)
+		// The last nanosecond is the engine's for never.
+		if room := math.MaxInt64 - 1 - last - total; j.CPUNs <= room && j.BlockNs <= room-j.CPUNs && room >= 0 {
+			total += j.CPUNs + j.BlockNs
+			continue
+		}
 		for _, part := range [...]struct {
 			column    string
 			ns, addNs int64
@@ -142,7 +147,6 @@ func check(jobs []Job, cfg Config) error {
 			{"cpu_ns", j.CPUNs, j.CPUNs},
 			{"block_ns", j.BlockNs, j.BlockNs},
 		} {
-			// The last nanosecond is the engine's for never.
 			if part.addNs > math.MaxInt64-1-last-total {
 				return &JobError{i, part.column, fmt.Sprintf(
 					"%d ns, with all the CPU time and sleep before it, passes the end of the clock (%d ns)",
@@ -180,8 +184,9 @@ func arrivalOrder(jobs []Job) []int32 {
 	return order
 }
 
-// byJob groups turns, which come in order of time, by job, in place: a second
-// slice of them would be most of the memory that a simulation takes.
+// byJob groups turns, which come in order of time, by job. It copies them: in
+// place, a tenth of the simulation's time is spent waiting for memory, and what
+// the engine knew of the jobs is garbage by now, which is as large.
 func byJob(turns []Turn, jobs int) []Turn {
 	next := make([]uint32, jobs+1)
 	for i := range turns {
@@ -190,19 +195,11 @@ func byJob(turns []Turn, jobs int) []Turn {
 	for j := range jobs {
 		next[j+1] += next[j]
 	}
-	// to is where each turn belongs.
-	to := make([]uint32, len(turns))
+	grouped := make([]Turn, len(turns))
 	for i := range turns {
-		job := turns[i].Job
-		to[i] = next[job]
-		next[job]++
+		to := &next[turns[i].Job]
+		grouped[*to] = turns[i]
+		*to++
 	}
-	for i := range turns {
-		for to[i] != uint32(i) {
-			j := to[i]
-			turns[i], turns[j] = turns[j], turns[i]
-			to[i], to[j] = to[j], to[i]
-		}
-	}
-	return turns
+	return grouped
 }

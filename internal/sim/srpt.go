@@ -58,7 +58,7 @@ func (p SRPT) discipline(e *engine) discipline {
 	if e.switchCostNs > 0 {
 		p.MinSliceNs = max(p.MinSliceNs, 1)
 	}
-	return &srpt{e: e, SRPT: p, doneNs: make([]int64, len(e.jobs))}
+	return &srpt{e: e, SRPT: p, doneNs: make([]int64, len(e.cpus))}
 }
 
 // srpt is the state of [SRPT]. All running jobs lose remaining time at the same
@@ -71,10 +71,11 @@ type srpt struct {
 	waiting heap // remaining ns
 	// endable has the jobs that have run for the minimum slice: when done,
 	// mirrored. An entry outlives the turn that it was made for; it is stale
-	// when its key is no longer the job's doneNs. A job that runs again will be
-	// done later than before, or its new turn is not yet endable.
+	// when the job does not run or its key is no longer the job's doneNs. A job
+	// that runs again will be done later than before, or its new turn is not yet
+	// endable.
 	endable heap
-	doneNs  []int64 // by place; 0 if it does not run
+	doneNs  []int64 // by CPU: when the job that runs there will be done
 }
 
 // remainingNs is what is thought to remain of a job that does not run.
@@ -99,24 +100,24 @@ func (s *srpt) next() int32 {
 }
 
 func (s *srpt) started(cpu, job int32) (budgetNs int64) {
-	s.doneNs[job] = s.e.cpus[cpu].sinceNs + s.remainingNs(job)
+	s.doneNs[cpu] = s.e.cpus[cpu].sinceNs + s.remainingNs(job)
 	if s.MinSliceNs > 0 {
 		return s.MinSliceNs
 	}
-	s.makeEndable(job)
+	s.makeEndable(cpu, job)
 	return 0
 }
 
-func (s *srpt) makeEndable(job int32) {
-	s.endable.push(entry{s.doneNs[job], int(job)}.mirrored())
+func (s *srpt) makeEndable(cpu, job int32) {
+	s.endable.push(entry{s.doneNs[cpu], int(job)}.mirrored())
 }
 
-func (s *srpt) expired(_, job int32) (budgetNs int64, goOn bool) {
-	s.makeEndable(job)
+func (s *srpt) expired(cpu, job int32) (budgetNs int64, goOn bool) {
+	s.makeEndable(cpu, job)
 	return 0, true
 }
 
-func (s *srpt) stopped(_, job int32, _ int64) { s.doneNs[job] = 0 }
+func (s *srpt) stopped(_, _ int32, _ int64) {}
 
 func (s *srpt) preempt() int32 {
 	if len(s.waiting) == 0 {
@@ -129,8 +130,9 @@ func (s *srpt) preempt() int32 {
 			s.endable = s.endable[:0]
 			return none
 		}
-		cpu := s.e.states[most.place].cpu
-		if s.doneNs[most.place] != most.key || s.e.cpus[cpu].sinceNs > s.e.nowNs-s.MinSliceNs {
+		n := s.e.states[most.place].cpu
+		cpu := &s.e.cpus[n]
+		if int(cpu.job) != most.place || s.doneNs[n] != most.key || cpu.sinceNs > s.e.nowNs-s.MinSliceNs {
 			s.endable.pop()
 			continue
 		}
@@ -138,7 +140,7 @@ func (s *srpt) preempt() int32 {
 			return none
 		}
 		s.endable.pop()
-		return cpu
+		return n
 	}
 	return none
 }

@@ -25,10 +25,12 @@ type store struct {
 	lines    []uint32 // from the first on
 	running  []bool
 	utils    []stream.Percent // nil while all rows have that of the first
-	ids      []byte           // the invocations' ids, one after another
+	ids      strings.Builder  // the invocations' ids, one after another
 	idEnd    []uint32         // where each ends in ids
 	places   []uint32         // hash table of the ids: row + 1, or 0
 	seed     maphash.Seed
+	hashes   []uint64 // of the ids of the rows that are being added
+	looked   uint32   // what hash saw; only so that it looks
 	classes  names
 	keys     names
 	windowed bool // rows of a window are in it
@@ -62,7 +64,10 @@ func (n *names) of(text string) int32 {
 // it keeps.
 func (s *store) reset() {
 	s.jobs, s.key, s.lines, s.running = s.jobs[:0], s.key[:0], s.lines[:0], s.running[:0]
-	s.ids, s.idEnd, s.utils = s.ids[:0], s.idEnd[:0], nil
+	s.idEnd, s.utils = s.idEnd[:0], nil
+	bytes := s.ids.Len()
+	s.ids.Reset()
+	s.ids.Grow(bytes)
 	clear(s.places)
 	// Names are those of one window: who streams for ever meets ever new ones.
 	s.classes, s.keys = names{}, names{}
@@ -83,12 +88,13 @@ func (s *store) add(id stream.Integer, rows []stream.Invocation, lines []int, er
 		return errorf(0, "", "a window of more than %d invocations is not simulated", MaxJobs)
 	}
 	s.reserve(len(rows), int(s.first.Rows))
+	s.hash(rows)
 	for i := range rows {
 		row := &rows[i]
 		if err := s.checkRow(row, i, errorf); err != nil {
 			return err
 		}
-		if first, err := s.addID(string(row.Invocation)); err != nil {
+		if first, err := s.addID(string(row.Invocation), s.hashes[i]); err != nil {
 			return errorf(i, "invocation", "%v", err)
 		} else if first >= 0 {
 			return errorf(i, "invocation", "%q is on line %d of this window already", row.Invocation, s.line(first))
@@ -163,31 +169,43 @@ func (s *store) machineCPUs() int {
 	return int(s.first.CPUs)
 }
 
-// invocation is the id of a row.
-func (s *store) invocation(i int) string { return string(s.idBytes(i)) }
-
-func (s *store) idBytes(i int) []byte {
+// invocation is the id of a row, a part of the string of all.
+func (s *store) invocation(i int) string {
 	var from uint32
 	if i > 0 {
 		from = s.idEnd[i-1]
 	}
-	return s.ids[from:s.idEnd[i]]
+	return s.ids.String()[from:s.idEnd[i]]
 }
 
-// addID adds the id of the next row and returns the row that has it already,
-// or -1.
-func (s *store) addID(id string) (row int, err error) {
-	if len(id) > math.MaxUint32-len(s.ids) {
+// hash hashes the ids of rows and looks where they belong in the table. That is
+// mostly not in the cache, and here the CPU need not wait for one row before it
+// goes on to the next.
+func (s *store) hash(rows []stream.Invocation) {
+	s.hashes = s.hashes[:0]
+	var taken uint32
+	for i := range rows {
+		hash := maphash.String(s.seed, string(rows[i].Invocation))
+		taken |= s.places[s.place(hash)]
+		s.hashes = append(s.hashes, hash)
+	}
+	s.looked = taken
+}
+
+// addID adds the id of the next row, of that hash, and returns the row that has
+// it already, or -1.
+func (s *store) addID(id string, hash uint64) (row int, err error) {
+	if len(id) > math.MaxUint32-s.ids.Len() {
 		return -1, fmt.Errorf("the ids of the window take more than 4 GiB")
 	}
-	at := s.place(maphash.String(s.seed, id))
+	at := s.place(hash)
 	for ; s.places[at] != 0; at = s.after(at) {
-		if row := int(s.places[at] - 1); string(s.idBytes(row)) == id {
+		if row := int(s.places[at] - 1); s.invocation(row) == id {
 			return row, nil
 		}
 	}
-	s.ids = append(s.ids, id...)
-	s.idEnd = append(s.idEnd, uint32(len(s.ids)))
+	s.ids.WriteString(id)
+	s.idEnd = append(s.idEnd, uint32(s.ids.Len()))
 	s.places[at] = uint32(len(s.idEnd))
 	return -1, nil
 }
@@ -199,7 +217,7 @@ func (s *store) after(at int) int      { return (at + 1) & (len(s.places) - 1) }
 func (s *store) rehash(ids int) {
 	s.places = make([]uint32, 1<<bits.Len(uint(2*ids)))
 	for i := range s.idEnd {
-		at := s.place(maphash.Bytes(s.seed, s.idBytes(i)))
+		at := s.place(maphash.String(s.seed, s.invocation(i)))
 		for s.places[at] != 0 {
 			at = s.after(at)
 		}
@@ -245,8 +263,7 @@ func (m *mean) value() int64 {
 // turn fills in the row of turn i.
 func (s *store) turn(turns []Turn, i int, row *stream.Turn) {
 	turn := &turns[i]
-	// A long job may have very many turns.
-	first := sort.Search(i, func(k int) bool { return turns[k].Job == turn.Job })
+	first := firstTurn(turns, i)
 	row.Class = stream.Name(s.classes.texts[s.jobs[turn.Job].Class])
 	row.Key = s.keys.texts[s.key[turn.Job]]
 	row.Invocation = stream.Name(s.invocation(turn.Job))
@@ -259,4 +276,15 @@ func (s *store) turn(turns []Turn, i int, row *stream.Turn) {
 		row.UtilPct = s.utils[turn.Job]
 	}
 	row.StartNs = stream.OptNanos{Nanos: stream.Nanos(turn.StartNs), Valid: true}
+}
+
+// firstTurn is the first turn of the job of turn i. Most jobs have one or two
+// turns, but a long one may have very many.
+func firstTurn(turns []Turn, i int) int {
+	job, step := turns[i].Job, 1
+	for step <= i && turns[i-step].Job == job {
+		step *= 2
+	}
+	from := max(i-step+1, 0)
+	return from + sort.Search(i-from, func(k int) bool { return turns[from+k].Job == job })
 }

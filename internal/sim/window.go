@@ -93,21 +93,19 @@ func (s *store) simulate(o Options, errorf errorf) ([]Turn, error) {
 func Run(in *stream.Reader[stream.Invocation], out *stream.Writer[stream.Turn], messages io.Writer, o Options) error {
 	s := newStore(o.CPUs, o.AsSeen)
 	for {
-		batch, err := in.NextBatch()
+		var last *stream.Batch[stream.Invocation]
+		err := in.Each(func(batch *stream.Batch[stream.Invocation]) error {
+			last = batch
+			return s.add(batch.ID, batch.Rows, batch.Lines, batch.Errorf)
+		})
 		if err == io.EOF {
 			return out.Close()
 		}
 		if err != nil {
 			return err
 		}
-		if err := s.add(batch.ID, batch.Rows, batch.Lines, batch.Errorf); err != nil {
-			return err
-		}
-		if !batch.Last {
-			continue
-		}
 		atRow := func(i int, column, format string, args ...any) *stream.Error {
-			err := batch.Errorf(0, column, format, args...)
+			err := last.Errorf(0, column, format, args...)
 			err.Line = s.line(i)
 			return err
 		}

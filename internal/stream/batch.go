@@ -19,8 +19,9 @@ const (
 	batchCells = 32 << 10
 	batchBytes = 256 << 10
 	// groupBatches is how many batches are parsed before the first of them is
-	// returned. More keep the CPUs busier, and hold more.
-	groupBatches = 16
+	// returned. More hold more than the CPUs' caches do, and more for the garbage
+	// collector to look through.
+	groupBatches = 4
 )
 
 // Batch is a part of a window: some of its rows, which stand together. It is
@@ -45,6 +46,8 @@ type Batch[T Row] struct {
 // gocsv.Decoder for them.
 type batch[T Row] struct {
 	Batch[T]
+	text  []byte     // the lines that are yet to be cut into cells, one after another
+	ends  []int      // where the text ends with each row
 	cells [][]string // the header, then the rows; reused
 	limit int        // rows that fit
 	bytes int        // of them
@@ -66,23 +69,28 @@ func newBatch[T Row](name string, header []string, rows int) *batch[T] {
 
 // reset empties the batch.
 func (b *batch[T]) reset() {
-	b.cells, b.bytes = b.cells[:1], 0
+	b.text, b.ends, b.cells, b.bytes = b.text[:0], b.ends[:0], b.cells[:1], 0
 	b.Lines, b.Last = b.Lines[:0], false
 }
 
-// add takes a row of so many bytes into the batch, and returns a slice for the
-// cells of the next.
-func (b *batch[T]) add(cells []string, line, bytes int) []string {
+// add copies a row into the batch: a line without quotes that has as many cells
+// as the header, or where that is nil its cells.
+func (b *batch[T]) add(plain []byte, record []string, line int) {
 	n := len(b.cells)
 	b.cells = b.cells[:n+1]
-	spare := b.cells[n]
-	if spare == nil {
-		spare = make([]string, len(cells))
+	if b.cells[n] == nil {
+		b.cells[n] = make([]string, len(b.cells[0]))
 	}
-	b.cells[n] = cells
-	b.bytes += bytes
+	if plain == nil {
+		copy(b.cells[n], record)
+		for _, cell := range record {
+			b.bytes += len(cell)
+		}
+	}
+	b.text = append(b.text, plain...)
+	b.bytes += len(plain)
+	b.ends = append(b.ends, len(b.text))
 	b.Lines = append(b.Lines, line)
-	return spare
 }
 
 func (b *batch[T]) full() bool {
@@ -99,6 +107,7 @@ func (b *batch[T]) mapRows() {
 	if n == 0 {
 		return
 	}
+	b.split()
 	// gocsv fills a slice that is long enough where it is.
 	err := gocsv.UnmarshalDecoder(b, &b.Rows)
 	var parse *csv.ParseError
@@ -107,6 +116,19 @@ func (b *batch[T]) mapRows() {
 		b.fault = &fault{row: parse.Line - 2, column: parse.Column - 1, err: parse.Err}
 	} else if err != nil {
 		b.fault = &fault{err: err}
+	}
+}
+
+// split cuts the lines into cells. These share one string: to allocate one for
+// each line takes longer.
+func (b *batch[T]) split() {
+	text := string(b.text)
+	from := 0
+	for i, to := range b.ends {
+		if to > from { // no line without quotes is empty
+			split(b.cells[1+i], b.text[from:to], text[from:to])
+		}
+		from = to
 	}
 }
 

@@ -49,6 +49,41 @@ func drainBatches[T Row](t interface {
 	}
 }
 
+// drainEach does what drainBatches does, by Each.
+func drainEach[T Row](t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, reader *Reader[T]) (windows []window[T], err error) {
+	t.Helper()
+	for {
+		var w window[T]
+		last := false
+		err := reader.Each(func(b *Batch[T]) error {
+			if last || w.Rows != nil && b.ID != w.ID {
+				t.Fatalf("a batch of window %d after the last of window %d", b.ID, w.ID)
+			}
+			w.ID, last = b.ID, b.Last
+			w.Rows, w.Lines = append(w.Rows, b.Rows...), append(w.Lines, b.Lines...)
+			return nil
+		})
+		if err == io.EOF && w.Rows == nil {
+			return windows, nil
+		}
+		if err != nil {
+			return windows, err
+		}
+		if !last {
+			t.Fatalf("window %d ended without its last batch", w.ID)
+		}
+		if reader.rowsCol < 0 {
+			for i := range w.Rows {
+				any(&w.Rows[i]).(framed).frame().Rows = Count(len(w.Rows))
+			}
+		}
+		windows = append(windows, w)
+	}
+}
+
 // anyStream is a stream of windows of some hundred rows, sound or not.
 func anyStream(t *rapid.T) string {
 	cell := rapid.SampledFrom([]string{"a", "a", "a", "a", `"a"`, `"b,c"`, "\"d\ne\"", `"d""e"`, "é", "x y", `\.`})
@@ -102,6 +137,8 @@ func TestReadersAgree(t *testing.T) {
 		compare("batches", windows, err)
 		windows, err = drainBatches(t, reader(iotest.HalfReader(strings.NewReader(input))))
 		compare("batches in pieces", windows, err)
+		windows, err = drainEach(t, reader(strings.NewReader(input)))
+		compare("each batch", windows, err)
 	})
 }
 
@@ -124,17 +161,19 @@ func manyRows(n int, others map[int]string) string {
 func TestBatchesTellTheFirstFault(t *testing.T) {
 	setProcs(t, 4)
 	const n = 3 * groupBatches * batchRows
-	const badCell, otherRows, badRow = "1,24576,a,,0,0,5", "1,7,a,,0,1,5", "1,24576"
+	const otherRows = "1,7,a,,0,1,5"
+	badRow := fmt.Sprintf("1,%d", n)
+	badCell := badRow + ",a,,0,0,5"
 	tests := []struct {
 		name   string
 		others map[int]string
 		want   string
 		rows   int // returned before
 	}{
-		{"two cells", map[int]string{5 * batchRows: badCell, 7 * batchRows: badCell}, `stdin:2562: rank: "0" is less than 1`, 0},
+		{"two cells", map[int]string{2 * batchRows: badCell, 3 * batchRows: badCell}, `stdin:1026: rank: "0" is less than 1`, 0},
 		{"a cell before a row", map[int]string{2000: badCell, 2001: badRow}, `stdin:2002: rank: "0" is less than 1`, 0},
-		{"a cell before a wrong count", map[int]string{2000: badCell, 6000: otherRows}, `stdin:2002: rank: "0" is less than 1`, 0},
-		{"a wrong count before a cell", map[int]string{2000: otherRows, 2001: badCell}, `stdin:2002: rows: "7" differs from 24576 on the rows of window 1 before it`, 0},
+		{"a cell before a wrong count", map[int]string{2000: badCell, 2040: otherRows}, `stdin:2002: rank: "0" is less than 1`, 0},
+		{"a wrong count before a cell", map[int]string{2000: otherRows, 2001: badCell}, `stdin:2002: rows: "7" differs from 6144 on the rows of window 1 before it`, 0},
 		{"in the second group", map[int]string{n/3 + 5: badCell, n/3 + 6: badRow}, fmt.Sprintf(`stdin:%d: rank: "0" is less than 1`, n/3+7), n / 3},
 		{"the last row", map[int]string{n - 1: badCell}, fmt.Sprintf(`stdin:%d: rank: "0" is less than 1`, n+1), 2 * n / 3},
 	}
@@ -181,10 +220,44 @@ func TestNextBatchReturnsAWindowWithItsLastRow(t *testing.T) {
 					t.Fatalf("last is %v after %d of %d rows", b.Last, rows, n)
 				}
 				if b.Last {
-					return
+					break
 				}
 			}
+			go io.WriteString(out, strings.Repeat(fmt.Sprintf("2,%d,a,,0,1,5\n", n), n))
+			rows := 0
+			if err := reader.Each(func(b *Batch[Policy]) error { rows += len(b.Rows); return nil }); err != nil || rows != n {
+				t.Fatalf("each batch: %d of %d rows, error %v", rows, n, err)
+			}
 		})
+	}
+}
+
+// What take finds wrong comes before what is wrong with the rows after it, ends
+// the reading and stays. No goroutine is left.
+func TestEachEndsWithAnErrorOfTake(t *testing.T) {
+	setProcs(t, 4)
+	checkGoroutines(t)
+	const n = 3 * groupBatches * batchRows
+	refused := errors.New("refused")
+	for _, at := range []int{0, n / 3, n - 1} {
+		others := map[int]string{}
+		if next := at + groupBatches*batchRows; next < n {
+			others[next] = fmt.Sprintf("1,%d,a,,0,0,5", n)
+		}
+		reader := NewReader[Policy](strings.NewReader(manyRows(n, others)+"2,1,a,,0,1,5\n"), "stdin")
+		rows := 0
+		err := reader.Each(func(b *Batch[Policy]) error {
+			if rows += len(b.Rows); rows > at {
+				return refused
+			}
+			return nil
+		})
+		if err != refused || rows != at/batchRows*batchRows+batchRows {
+			t.Errorf("error %v after %d rows, want %v at row %d", err, rows, refused, at)
+		}
+		if _, err := reader.Next(); err != refused {
+			t.Errorf("a window after it: error %v", err)
+		}
 	}
 }
 
@@ -195,6 +268,9 @@ func TestNextWithinAWindow(t *testing.T) {
 	}
 	if w, err := reader.Next(); err == nil {
 		t.Fatalf("a window of %d rows", len(w.Rows))
+	}
+	if err := reader.Each(func(*Batch[Policy]) error { return nil }); err == nil {
+		t.Fatal("each batch of a window")
 	}
 	if b, err := reader.NextBatch(); err != nil || !b.Last {
 		t.Fatalf("error %v, or not the last batch", err)
@@ -235,7 +311,7 @@ func TestReaderLeavesNoGoroutine(t *testing.T) {
 	const n = 3 * groupBatches * batchRows
 	for name, input := range map[string]string{
 		"dropped": manyRows(n, nil),
-		"fault":   manyRows(n, map[int]string{700: "1,24576,a,,0,0,5"}),
+		"fault":   manyRows(n, map[int]string{700: fmt.Sprintf("1,%d,a,,0,0,5", n)}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkGoroutines(t)

@@ -58,7 +58,7 @@ func benchmarkRead[T Row](b *testing.B, row func(i int) T) {
 		input := write(b, benchmarkWindows(size, row))
 		for name, read := range map[string]func(*Reader[T]) error{
 			"windows": func(r *Reader[T]) error { _, err := r.Next(); return err },
-			"batches": func(r *Reader[T]) error { _, err := r.NextBatch(); return err },
+			"batches": func(r *Reader[T]) error { return r.Each(func(*Batch[T]) error { return nil }) },
 		} {
 			b.Run(fmt.Sprintf("rows=%d/%s", size, name), func(b *testing.B) {
 				b.SetBytes(int64(len(input)))

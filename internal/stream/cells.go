@@ -215,21 +215,11 @@ func (v *Integer) UnmarshalCSV(text string) error {
 	return err
 }
 
-// MarshalCSV returns the cell's text.
-func (v Integer) MarshalCSV() (string, error) {
-	return strconv.FormatInt(int64(v), 10), nil
-}
-
 // UnmarshalCSV reads a cell; its error says what is wrong with the text.
 func (v *Count) UnmarshalCSV(text string) error {
 	value, err := parseWhole(text, 1)
 	*v = Count(value)
 	return err
-}
-
-// MarshalCSV returns the cell's text, or an error if the value is below 1.
-func (v Count) MarshalCSV() (string, error) {
-	return strconv.FormatInt(int64(v), 10), checkRange(int64(v), 1)
 }
 
 // UnmarshalCSV reads a cell; its error says what is wrong with the text.
@@ -239,21 +229,11 @@ func (v *Nanos) UnmarshalCSV(text string) error {
 	return err
 }
 
-// MarshalCSV returns the cell's text, or an error if the value is negative.
-func (v Nanos) MarshalCSV() (string, error) {
-	return strconv.FormatInt(int64(v), 10), checkRange(int64(v), 0)
-}
-
 // UnmarshalCSV reads a cell; its error says what is wrong with the text.
 func (v *Whole) UnmarshalCSV(text string) error {
 	value, err := parseWhole(text, 0)
 	*v = Whole(value)
 	return err
-}
-
-// MarshalCSV returns the cell's text, or an error if the value is negative.
-func (v Whole) MarshalCSV() (string, error) {
-	return strconv.FormatInt(int64(v), 10), checkRange(int64(v), 0)
 }
 
 // UnmarshalCSV reads a cell, which may be empty; its error says what is wrong
@@ -267,26 +247,11 @@ func (v *OptNanos) UnmarshalCSV(text string) error {
 	return v.Nanos.UnmarshalCSV(text)
 }
 
-// MarshalCSV returns the cell's text, which is empty without a value, or an
-// error if the value is negative.
-func (v OptNanos) MarshalCSV() (string, error) {
-	if !v.Valid {
-		return "", nil
-	}
-	return v.Nanos.MarshalCSV()
-}
-
 // UnmarshalCSV reads a cell; its error says what is wrong with the text.
 func (v *Percent) UnmarshalCSV(text string) error {
 	value, err := parseDecimal(text, 100)
 	*v = Percent(value)
 	return err
-}
-
-// MarshalCSV returns the cell's text, or an error if the value is not from 0
-// to 100.
-func (v Percent) MarshalCSV() (string, error) {
-	return formatDecimal(float64(v)), checkDecimal(float64(v), 100)
 }
 
 // UnmarshalCSV reads a cell; its error says what is wrong with the text.
@@ -296,21 +261,10 @@ func (v *Factor) UnmarshalCSV(text string) error {
 	return err
 }
 
-// MarshalCSV returns the cell's text, or an error if the value is not from 0
-// to 1.
-func (v Factor) MarshalCSV() (string, error) {
-	return formatDecimal(float64(v)), checkDecimal(float64(v), 1)
-}
-
 // UnmarshalCSV reads a cell; its error says what is wrong with the text.
 func (v *Name) UnmarshalCSV(text string) error {
 	*v = Name(text)
 	return v.check()
-}
-
-// MarshalCSV returns the cell's text, or an error if it is empty or not UTF-8.
-func (v Name) MarshalCSV() (string, error) {
-	return string(v), v.check()
 }
 
 func (v Name) check() error {

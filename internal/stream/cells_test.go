@@ -2,8 +2,10 @@ package stream
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -13,12 +15,28 @@ func canonical(text string) bool {
 	return err == nil && strconv.FormatInt(value, 10) == text
 }
 
-func mustMarshal(cell interface{ MarshalCSV() (string, error) }) string {
-	text, err := cell.MarshalCSV()
-	if err != nil {
-		panic(err)
+// textOf is the text that a cell, given by a pointer, is written as.
+func textOf(cell any) string {
+	var t texts
+	switch v := cell.(type) {
+	case *Integer:
+		return strings.TrimSuffix(framePrefix(Frame{Window: *v}), ",0,")
+	case *Count:
+		return t.whole(int64(*v))
+	case *Nanos:
+		return t.whole(int64(*v))
+	case *Whole:
+		return t.whole(int64(*v))
+	case *OptNanos:
+		return t.optNanos(*v)
+	case *Percent:
+		return t.decimal(float64(*v))
+	case *Factor:
+		return t.decimal(float64(*v))
+	case *Name:
+		return string(*v)
 	}
-	return text
+	panic(fmt.Sprintf("%T is no cell", cell))
 }
 
 func sorted[T cmp.Ordered](values []T) []T {
@@ -29,7 +47,6 @@ func sorted[T cmp.Ordered](values []T) []T {
 // cell is any pointer to a cell type.
 type cell interface {
 	UnmarshalCSV(text string) error
-	MarshalCSV() (string, error)
 }
 
 func TestCells(t *testing.T) {
@@ -106,8 +123,8 @@ func TestCells(t *testing.T) {
 		case test.want == "" && err != nil:
 			t.Errorf("%T %q: error %v", test.cell, test.text, err)
 		case test.want == "":
-			if text, err := test.cell.MarshalCSV(); text != test.text || err != nil {
-				t.Errorf("%T %q: written as %q, error %v", test.cell, test.text, text, err)
+			if text := textOf(test.cell); text != test.text {
+				t.Errorf("%T %q: written as %q", test.cell, test.text, text)
 			}
 		case err == nil || err.Error() != strconv.Quote(test.text)+test.want:
 			t.Errorf("%T %q: error %v, want %q%s", test.cell, test.text, err, test.text, test.want)

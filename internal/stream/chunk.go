@@ -3,22 +3,17 @@ package stream
 import (
 	"runtime"
 	"sync"
-
-	"github.com/gocarina/gocsv"
 )
 
-const (
-	// chunkRows is how many rows are made text at once, by one goroutine.
-	chunkRows = 512
-	// blockRows is how many of them gocsv gets at once, as an array.
-	blockRows = 32
-)
+// chunkRows is how many rows are made text at once, by one goroutine.
+const chunkRows = 512
 
 // chunk is a part of a window on its way to the output.
 type chunk[T Row] struct {
-	rows []T // where the window's are not held
-	text lines
-	err  error
+	rows  []T // where the window's are not held
+	texts texts
+	text  lines
+	err   error
 }
 
 // fill has the rows from one index to another set, and checks them.
@@ -35,19 +30,10 @@ func (c *chunk[T]) fill(from, to int, frame Frame, fill func(i int, row *T)) ([]
 	return rows, checkRows(rows, from, frame)
 }
 
-// marshal makes the text of rows.
-//
-// gocsv copies each cell of a slice to the heap before it looks whether it has
-// a MarshalCSV. Those of an array, which cannot be set, it need not copy, and
-// takes two thirds of the time.
+// marshal makes the text of rows, of which there is one at least.
 func (c *chunk[T]) marshal(rows []T, prefix string) error {
 	c.text.buf, c.text.prefix = c.text.buf[:0], prefix
-	for ; len(rows) >= blockRows; rows = rows[blockRows:] {
-		if err := gocsv.MarshalCSVWithoutHeaders([blockRows]T(rows), &c.text); err != nil {
-			return err
-		}
-	}
-	return gocsv.MarshalCSVWithoutHeaders(rows, &c.text)
+	return marshal(rows, &c.texts, &c.text)
 }
 
 // part returns the rows of a window from one index to another. It may keep

@@ -190,3 +190,18 @@ func TestWriterFlushesLargeWindows(t *testing.T) {
 		t.Errorf("window %v, error %v", w, err)
 	}
 }
+
+// Which bytes make a row one for encoding/csv, at any place of a word.
+func TestNeedNoQuotes(t *testing.T) {
+	for b := range 256 {
+		for at := range 16 {
+			line := []byte("c001,fn:/._-ABz9")
+			comma := line[at] == ','
+			line[at] = byte(b)
+			want := b == ',' && comma || '-' <= b && b <= 'z' && b != '\\' && !comma
+			if got := needNoQuotes(line, 1); got != want {
+				t.Errorf("%q: %v, want %v", line, got, want)
+			}
+		}
+	}
+}

@@ -7,9 +7,10 @@ import (
 
 // Row is one of the four kinds of rows.
 //
-// The texts of a row that was read share one string, the whole line. Who keeps
-// one of them for longer than the rest of the row, clones it ([strings.Clone])
-// or looks up an equal one that is kept already, or else keeps the line.
+// The texts of a row that was read share one string with those of the rows
+// around it, up to 512 lines. Who keeps one of them for longer than the rest
+// clones it ([strings.Clone]) or looks up an equal one that is kept already, or
+// else keeps the lines.
 type Row interface {
 	Invocation | Turn | Policy | State
 }
@@ -141,10 +142,6 @@ func (r *Policy) UnmarshalCSVWithFields(key, text string) error {
 
 // UnmarshalCSVWithFields sets a column of the frame. The cells of unknown
 // columns end here too; of them only the encoding is checked.
-//
-// That a Frame has this method makes gocsv leave it out when it writes, as an
-// embedded struct with a mapping of its own. Its cells are the same on all rows
-// of a window, and are made once: for gocsv they are a fifth of a turn.
 func (f *Frame) UnmarshalCSVWithFields(key, text string) error {
 	switch key {
 	case "window":

@@ -1,6 +1,10 @@
 package stream
 
-import "encoding/csv"
+import (
+	"encoding/binary"
+	"encoding/csv"
+	"math/bits"
+)
 
 // lines collects rows as CSV text. It is the gocsv.CSVWriter for them.
 //
@@ -21,13 +25,15 @@ func (l *lines) Write(row []string) error {
 		if i > 0 {
 			l.buf = append(l.buf, ',')
 		}
-		if !isPlain(cell) {
-			l.buf = l.buf[:start]
-			return l.writeQuoted(row)
-		}
 		l.buf = append(l.buf, cell...)
 	}
-	l.buf = append(l.buf, '\n')
+	end := len(l.buf)
+	l.buf = append(l.buf, padding...)
+	if !needNoQuotes(l.buf[start:], len(row)-1) {
+		l.buf = l.buf[:start]
+		return l.writeQuoted(row)
+	}
+	l.buf = append(l.buf[:end], '\n')
 	return nil
 }
 
@@ -56,22 +62,43 @@ func (b *buffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// isPlain tells whether a cell consists of bytes that never need quotes.
-// Others may need them, as may the whole cell for what it begins with.
-func isPlain(cell string) bool {
-	for i := range len(cell) {
-		if !plainBytes[cell[i]] {
-			return false
-		}
+// padding is of bytes that need no quotes, so that needNoQuotes has whole words.
+const padding = "0000000"
+
+// needNoQuotes tells whether so many commas and the cells between them consist
+// of bytes that never need quotes, from '-' to 'z' without the backslash. Others
+// may need them, as may the whole cell for what it begins with. It looks at the
+// whole words of eight bytes.
+func needNoQuotes(line []byte, separators int) bool {
+	const from, to = ',', 'z'
+	var other uint64
+	for ; len(line) >= 8; line = line[8:] {
+		word := binary.LittleEndian.Uint64(line)
+		// The sums have the highest bit of a byte that is below from or above to.
+		low := word & lowBits
+		other |= word | ^(low + (0x80-from)*ones) | (low + (0x7f-to)*ones) | equal(word, '\\')
+		separators -= bits.OnesCount64(equal(word, ','))
 	}
-	return true
+	return other&^lowBits == 0 && separators == 0
 }
 
-var plainBytes = func() (plain [256]bool) {
-	for b := range plain {
-		c := byte(b)
-		plain[b] = '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' ||
-			c == '-' || c == '_' || c == '.' || c == ':' || c == '/'
+// isPlain tells whether a text is of bytes that have no meaning of their own.
+func isPlain(cell string) bool {
+	var other byte
+	for i := range len(cell) {
+		other |= otherBytes[cell[i]]
 	}
-	return plain
+	return other == 0
+}
+
+// otherBytes is 1 for all bytes that are not plain.
+var otherBytes = func() (other [256]byte) {
+	for b := range other {
+		c := byte(b)
+		if !('0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' ||
+			c == '-' || c == '_' || c == '.' || c == ':' || c == '/') {
+			other[b] = 1
+		}
+	}
+	return other
 }()

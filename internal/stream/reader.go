@@ -2,9 +2,12 @@ package stream
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"io"
+	"slices"
 )
 
 // What a reader takes, so that a broken or hostile input ends in an error
@@ -31,7 +34,7 @@ type Window[T Row] struct {
 }
 
 // Reader reads a stream window by window. With Next it holds one window at a
-// time, with NextBatch some thousand rows.
+// time, with NextBatch and Each some thousand rows.
 type Reader[T Row] struct {
 	name      string
 	options   options
@@ -48,13 +51,15 @@ type Reader[T Row] struct {
 	windowCol    int
 	rowsCol      int // -1 where the stream has no column rows
 
-	record []string // the row read last, as cells
+	plain  []byte   // the row read last, as a line of cells without quotes
+	record []string // or else, where plain is nil, as cells; both until the next read
 	line   int      // where it begins
-	size   int      // its bytes
 	frame  Frame    // its frame
-	// The cells of that, which are mostly the same as on the row before.
-	windowText, rowsText string
-	held                 bool // it has not been taken yet
+	held   bool     // it has not been taken yet
+	// framed is what a line of cells without quotes begins with if its frame is
+	// sameFrame. That is mostly the one of the row before.
+	framed    []byte
+	sameFrame Frame
 
 	begun bool    // some window was begun
 	id    Integer // its number
@@ -62,6 +67,7 @@ type Reader[T Row] struct {
 	seen  Count   // its rows read so far; 0 where it is to begin
 
 	group    []*batch[T] // reused
+	other    []*batch[T] // what Each has taken while the group is read; reused
 	filled   int         // batches of the group that have rows
 	returned int         // those of them that NextBatch has returned
 	within   bool        // the last of those was not its window's last
@@ -111,28 +117,35 @@ func NewReader[T Row](r io.Reader, name string, opts ...Option) *Reader[T] {
 // Where the stream has the column rows, Next returns as soon as the window's
 // last row is there. Otherwise it has to wait for the row after it.
 func (r *Reader[T]) Next() (*Window[T], error) {
-	if r.within {
-		return nil, errors.New("a window was asked for within one that is read in batches")
-	}
 	w := &r.window
 	w.Rows, w.Lines = w.Rows[:0], w.Lines[:0]
-	for {
-		b, err := r.NextBatch()
-		if err != nil {
-			return nil, err
-		}
-		w.Rows, w.Lines = append(w.Rows, b.Rows...), append(w.Lines, b.Lines...)
-		if !b.Last {
-			continue
-		}
-		w.ID = b.ID
-		if r.rowsCol < 0 {
-			for i := range w.Rows {
-				any(&w.Rows[i]).(framed).frame().Rows = Count(len(w.Rows))
-			}
-		}
-		return w, nil
+	err := r.Each(func(b *Batch[T]) error {
+		w.take(b)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	if r.rowsCol < 0 {
+		for i := range w.Rows {
+			any(&w.Rows[i]).(framed).frame().Rows = Count(len(w.Rows))
+		}
+	}
+	return w, nil
+}
+
+// take copies a batch into the window. The room is made at once for as many rows
+// as the window is said to have, if that is not too much to believe.
+func (w *Window[T]) take(b *Batch[T]) {
+	const believed = 1 << 17
+	n := len(w.Rows)
+	if more := len(b.Rows); n+more > cap(w.Rows) {
+		said := int(any(&b.Rows[0]).(framed).frame().Rows) // 0 where nothing is
+		more = max(more, min(said, max(believed, 2*n))-n)
+		w.Rows, w.Lines = slices.Grow(w.Rows, more), slices.Grow(w.Lines, more)
+	}
+	w.ID = b.ID
+	w.Rows, w.Lines = append(w.Rows, b.Rows...), append(w.Lines, b.Lines...)
 }
 
 // NextBatch returns the next rows of the window, for windows that are too
@@ -155,6 +168,46 @@ func (r *Reader[T]) NextBatch() (*Batch[T], error) {
 	r.within = !b.Last
 	return b, nil
 }
+
+// Each reads the next window and has all its batches taken, in their order and
+// one at a time, while it reads on. They are valid until take returns, the last
+// of them until the next call of the reader. What is said of [Reader.NextBatch]
+// about a window's faults holds here too.
+//
+// An error of take ends the window, and is returned by all later calls too.
+func (r *Reader[T]) Each(take func(b *Batch[T]) error) error {
+	if r.within {
+		return errWithin
+	}
+	takeAll := func(batches []*batch[T]) error {
+		for _, b := range batches {
+			if err := take(&b.Batch); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	taken := make(chan error, 1)
+	taken <- nil
+	for r.err == nil {
+		err := r.readGroup()
+		// What was read before comes before.
+		if r.err = cmp.Or(<-taken, err); r.err != nil {
+			break
+		}
+		batches := r.group[:r.filled]
+		r.returned = r.filled
+		if batches[r.filled-1].Last {
+			r.err = takeAll(batches)
+			break
+		}
+		go func() { taken <- takeAll(batches) }()
+		r.group, r.other = r.other, r.group
+	}
+	return r.err
+}
+
+var errWithin = errors.New("a window was asked for within one that is read in batches")
 
 // readGroup fills the group with the next batches, none of which is of another
 // window than the first: more must not be waited for.
@@ -236,20 +289,33 @@ func (r *Reader[T]) scan() error {
 	if err := r.readRecord(); err != nil {
 		return err
 	}
-	if text := r.record[r.windowCol]; text != r.windowText || text == "" {
-		if err := r.frame.Window.UnmarshalCSV(text); err != nil {
-			return r.errorf(r.line, "window", "%v", err)
-		}
-		r.windowText = text
-	}
-	if r.rowsCol < 0 {
+	return r.readFrame()
+}
+
+// readFrame reads the frame of the row read last.
+func (r *Reader[T]) readFrame() error {
+	if len(r.framed) > 0 && bytes.HasPrefix(r.plain, r.framed) {
+		r.frame = r.sameFrame
 		return nil
 	}
-	if text := r.record[r.rowsCol]; text != r.rowsText || text == "" {
-		if err := r.frame.Rows.UnmarshalCSV(text); err != nil {
+	record := r.record
+	if r.plain != nil {
+		record = make([]string, len(r.header))
+		split(record, r.plain, string(r.plain))
+	}
+	if err := r.frame.Window.UnmarshalCSV(record[r.windowCol]); err != nil {
+		return r.errorf(r.line, "window", "%v", err)
+	}
+	if r.rowsCol >= 0 {
+		if err := r.frame.Rows.UnmarshalCSV(record[r.rowsCol]); err != nil {
 			return r.errorf(r.line, "rows", "%v", err)
 		}
-		r.rowsText = text
+	}
+	if r.plain != nil {
+		r.framed, r.sameFrame = r.framed[:0], r.frame
+		for _, cell := range record[:max(r.windowCol, r.rowsCol)+1] {
+			r.framed = append(append(r.framed, cell...), ',')
+		}
 	}
 	return nil
 }
@@ -276,7 +342,7 @@ func (r *Reader[T]) addRow(b *batch[T]) error {
 	}
 	r.seen++
 	b.ID = id
-	r.record = b.add(r.record, r.line, r.size)
+	b.add(r.plain, r.record, r.line)
 	return nil
 }
 

@@ -262,3 +262,27 @@ func testColumnsAreTheTags[T Row](t *testing.T) {
 		}
 	}
 }
+
+// The frame is found wherever its columns stand, and of each row, quoted or not.
+func TestReaderFindsTheFrame(t *testing.T) {
+	const head, last, reversed = "window,rows,class,from_ns,rank,slice_ns\n", "class,from_ns,rank,slice_ns,rows,window\n", "rows,class,window,from_ns,rank,slice_ns\n"
+	for _, input := range []string{
+		head + "1,2,a,0,1,5\n1,2,b,0,2,5\n12,1,a,0,1,5\n123,2,b,0,1,5\n\"123\",\"2\",a,0,2,5\n",
+		head + "\"1\",2,a,0,1,5\n1,2,b,0,2,5\n12,1,\"a\",0,1,5\n\"123\",2,b,0,1,5\n123,2,a,0,2,5\n",
+		last + "a,0,1,5,2,1\nb,0,2,5,2,1\na,0,1,5,1,12\nb,0,1,5,2,123\na,0,2,5,\"2\",123\n",
+		reversed + "2,a,1,0,1,5\n2,b,1,0,2,5\n1,a,12,0,1,5\n2,b,123,0,1,5\n2,a,123,0,2,5\n",
+	} {
+		windows, _, err := readAll[Policy](input)
+		var ids []Integer
+		for _, w := range windows {
+			ids = append(ids, w.ID)
+		}
+		if diff := cmp.Diff([]Integer{1, 12, 123}, ids); diff != "" || err != nil {
+			t.Errorf("%q: error %v, windows (-want +got):\n%s", input, err, diff)
+		}
+	}
+	_, _, err := readAll[Policy](head + "1,2,a,0,1,5\n1,3,b,0,2,5\n")
+	wantError(t, err, `stdin:3: rows: "3" differs from 2 on the rows of window 1 before it`)
+	_, _, err = readAll[Policy](head + "1,2,a,0,1,5\n1,2x,b,0,2,5\n")
+	wantError(t, err, `stdin:3: rows: "2x" is not a whole number`)
+}

@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// readRecord reads the next line of cells that is not blank.
+// readRecord reads the next row that is not blank: into plain where that does,
+// or else into record.
 func (r *Reader[T]) readRecord() error {
 	if r.readPlain() {
 		return nil
 	}
+	r.plain = nil
 	record, err := r.csv.Read()
 	if err != nil {
 		return r.readError(record, err)
 	}
-	r.record = append(r.record[:0], record...)
+	r.record = record
 	r.line, _ = r.csv.FieldPos(0)
 	r.line += r.skippedLines
 	r.lines = r.line
-	r.size = 0
 	for _, cell := range record {
-		r.size += len(cell)
 		r.lines += strings.Count(cell, "\n")
 	}
 	r.source.rowStart = r.offset()
@@ -31,8 +31,9 @@ func (r *Reader[T]) readRecord() error {
 }
 
 // readPlain reads the next row, if its line is in the buffer and has nothing but
-// as many cells as the header, none of them quoted. encoding/csv takes thrice
-// as long for such a row; all others are left to it, and with them all errors.
+// as many cells as the header, none of them quoted. encoding/csv takes several
+// times as long for such a row; all others are left to it, and with them all
+// errors.
 func (r *Reader[T]) readPlain() bool {
 	if r.header == nil {
 		return false
@@ -44,41 +45,25 @@ func (r *Reader[T]) readPlain() bool {
 			return false
 		}
 		line := bytes.TrimSuffix(ahead[:end], carriageReturn)
-		if len(line) > 0 {
-			if bytes.IndexByte(line, '"') >= 0 || !r.split(string(line)) {
-				return false
-			}
-			r.line, r.size = r.lines+1, len(line)
+		if len(line) > 0 && (bytes.IndexByte(line, '"') >= 0 || bytes.Count(line, comma) != len(r.header)-1) {
+			return false
 		}
 		r.lines++
 		r.skippedLines++
 		r.skippedBytes += int64(end + 1)
-		r.buffered.Discard(end + 1)
+		r.buffered.Discard(end + 1) // which leaves the line where it is
 		if len(line) > 0 {
+			r.line, r.plain = r.lines, line
 			r.source.rowStart = r.offset()
 			return true
 		}
 	}
 }
 
-var carriageReturn = []byte{'\r'}
-
-// split cuts a line into the cells of r.record, if it has as many as the header.
-func (r *Reader[T]) split(line string) bool {
-	cells := r.record
-	for i := range len(cells) - 1 {
-		comma := strings.IndexByte(line, ',')
-		if comma < 0 {
-			return false
-		}
-		cells[i], line = line[:comma], line[comma+1:]
-	}
-	if strings.IndexByte(line, ',') >= 0 {
-		return false
-	}
-	cells[len(cells)-1] = line
-	return true
-}
+var (
+	carriageReturn = []byte{'\r'}
+	comma          = []byte{','}
+)
 
 // offset is how many bytes of the input have been taken.
 func (r *Reader[T]) offset() int64 { return r.skippedBytes + r.csv.InputOffset() }

@@ -1,8 +1,9 @@
 package stream
 
-// The cell types below are what gocsv reads and writes. Each one accepts
-// exactly the texts that the contract allows, because gocsv's own conversions
-// let 1.9, 010, 1_000, overflows and empty cells pass in silence.
+// The cell types below are what gocsv reads. Each one accepts exactly the texts
+// that the contract allows, because gocsv's own conversions let 1.9, 010, 1_000,
+// overflows and empty cells pass in silence. What gocsv writes are the texts
+// that are made of them.
 
 // Integer is a whole decimal number, which may be negative.
 type Integer int64

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/gocarina/gocsv"
 )
 
 // Writer writes a stream window by window.
@@ -100,7 +98,7 @@ func (w *Writer[T]) writeHeader() error {
 	}
 	w.header = true
 	text := lines{prefix: frameHeader}
-	if err := gocsv.MarshalCSV([]T{}, &text); err != nil {
+	if err := marshal[T](nil, new(texts), &text); err != nil {
 		return err
 	}
 	_, err := w.out.Write(text.buf)

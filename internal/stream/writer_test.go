@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // wholeInvocationHeader has the optional columns too.
@@ -181,5 +183,26 @@ func TestWriterReturnsTheErrorOfAClosedPipe(t *testing.T) {
 	}
 	if err := w.Close(); !errors.Is(err, syscall.EPIPE) {
 		t.Errorf("closing: error %v, want EPIPE", err)
+	}
+}
+
+// What gocsv writes are the columns and fields of the row types, but for the
+// frame.
+func TestTextsHaveTheColumnsOfTheRows(t *testing.T) {
+	t.Run("invocations", testTexts[Invocation, invocationText])
+	t.Run("turns", testTexts[Turn, turnText])
+	t.Run("policy", testTexts[Policy, policyText])
+}
+
+func testTexts[T Row, X any](t *testing.T) {
+	var want, got []string
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[T]())[1+2:] { // after the Frame and its fields
+		want = append(want, field.Name+" "+field.Tag.Get("csv"))
+	}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[X]()) {
+		got = append(got, field.Name+" "+field.Tag.Get("csv"))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("fields and columns (-row +text):\n%s", diff)
 	}
 }

@@ -1,0 +1,183 @@
+package stream
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/gocarina/gocsv"
+)
+
+// The structs below are the rows as gocsv writes them: each column a string.
+// For a cell type of its own gocsv looks up a MarshalCSV and has it make a
+// string, for each cell anew, which takes three times as long. Columns, their
+// order and the names of the fields are those of the row types, which is
+// tested. The frame is none of them: its cells are the same on all rows of a
+// window, and are made once.
+
+type invocationText struct {
+	Class      string `csv:"class"`
+	Key        string `csv:"key"`
+	Invocation string `csv:"invocation"`
+	ArrivalNs  string `csv:"arrival_ns"`
+	CPUNs      string `csv:"cpu_ns"`
+	EndNs      string `csv:"end_ns"`
+	WaitNs     string `csv:"wait_ns"`
+	BlockNs    string `csv:"block_ns"`
+	CPUs       string `csv:"cpus"`
+	UtilPct    string `csv:"util_pct"`
+	BeginNs    string `csv:"begin_ns"`
+	Sleeps     string `csv:"sleeps"`
+}
+
+func (t *texts) invocation(r *Invocation) invocationText {
+	return invocationText{
+		Class:      string(r.Class),
+		Key:        r.Key,
+		Invocation: string(r.Invocation),
+		ArrivalNs:  t.whole(int64(r.ArrivalNs)),
+		CPUNs:      t.whole(int64(r.CPUNs)),
+		EndNs:      t.optNanos(r.EndNs),
+		WaitNs:     t.whole(int64(r.WaitNs)),
+		BlockNs:    t.whole(int64(r.BlockNs)),
+		CPUs:       t.whole(int64(r.CPUs)),
+		UtilPct:    t.decimal(float64(r.UtilPct)),
+		BeginNs:    t.optNanos(r.BeginNs),
+		Sleeps:     t.whole(int64(r.Sleeps)),
+	}
+}
+
+type turnText struct {
+	Class      string `csv:"class"`
+	Key        string `csv:"key"`
+	Invocation string `csv:"invocation"`
+	Turn       string `csv:"turn"`
+	SliceNs    string `csv:"slice_ns"`
+	WaitNs     string `csv:"wait_ns"`
+	CPUs       string `csv:"cpus"`
+	UtilPct    string `csv:"util_pct"`
+	StartNs    string `csv:"start_ns"`
+}
+
+func (t *texts) turn(r *Turn) turnText {
+	return turnText{
+		Class:      string(r.Class),
+		Key:        r.Key,
+		Invocation: string(r.Invocation),
+		Turn:       t.whole(int64(r.Turn)),
+		SliceNs:    t.whole(int64(r.SliceNs)),
+		WaitNs:     t.whole(int64(r.WaitNs)),
+		CPUs:       t.whole(int64(r.CPUs)),
+		UtilPct:    t.decimal(float64(r.UtilPct)),
+		StartNs:    t.optNanos(r.StartNs),
+	}
+}
+
+type policyText struct {
+	Class       string `csv:"class"`
+	Key         string `csv:"key"`
+	FromNs      string `csv:"from_ns"`
+	Rank        string `csv:"rank"`
+	SliceNs     string `csv:"slice_ns"`
+	Samples     string `csv:"samples"`
+	PredictedNs string `csv:"predicted_ns"`
+	StdevNs     string `csv:"stdev_ns"`
+	Penalty     string `csv:"penalty"`
+	WaitNs      string `csv:"wait_ns"`
+	LastNs      string `csv:"last_ns"`
+	DemandNs    string `csv:"demand_ns"`
+}
+
+func (t *texts) policy(r *Policy) policyText {
+	return policyText{
+		Class:       string(r.Class),
+		Key:         r.Key,
+		FromNs:      t.whole(int64(r.FromNs)),
+		Rank:        t.whole(int64(r.Rank)),
+		SliceNs:     t.whole(int64(r.SliceNs)),
+		Samples:     t.whole(int64(r.Samples)),
+		PredictedNs: t.whole(int64(r.PredictedNs)),
+		StdevNs:     t.whole(int64(r.StdevNs)),
+		Penalty:     t.decimal(float64(r.Penalty)),
+		WaitNs:      t.whole(int64(r.WaitNs)),
+		LastNs:      t.whole(int64(r.LastNs)),
+		DemandNs:    t.whole(int64(r.DemandNs)),
+	}
+}
+
+// marshal has gocsv write rows that have been checked, or of none the header.
+func marshal[T Row](rows []T, t *texts, l *lines) error {
+	bytes := t.buf.Len()
+	t.buf.Reset() // the buffer is garbage, as gocsv had strings of it
+	t.buf.Grow(bytes)
+	switch rows := any(rows).(type) {
+	case []Invocation:
+		return marshalTexts(rows, t.invocation, l)
+	case []Turn:
+		return marshalTexts(rows, t.turn, l)
+	case []Policy:
+		return marshalTexts(rows, t.policy, l)
+	}
+	panic(fmt.Sprintf("stream: no texts of %T", rows))
+}
+
+// blockRows is how many rows gocsv gets at once, as an array.
+const blockRows = 32
+
+// marshalTexts gives gocsv arrays of rows. The cells of a slice, which could be
+// set, it copies to the heap before it looks at them; those of an array it need
+// not copy.
+func marshalTexts[T Row, X any](rows []T, text func(*T) X, l *lines) error {
+	if len(rows) == 0 {
+		return gocsv.MarshalCSV([]X{}, l)
+	}
+	var block [blockRows]X
+	for ; len(rows) >= blockRows; rows = rows[blockRows:] {
+		for i := range block {
+			block[i] = text(&rows[i])
+		}
+		if err := gocsv.MarshalCSVWithoutHeaders(block, l); err != nil {
+			return err
+		}
+	}
+	for i := range rows {
+		block[i] = text(&rows[i])
+	}
+	return gocsv.MarshalCSVWithoutHeaders(block[:len(rows)], l)
+}
+
+// texts makes the texts of cells. They share a buffer: the numbers of a row are
+// short, and to allocate each would take longer than to make it.
+type texts struct {
+	buf strings.Builder
+	// The decimal made last, which is mostly the same on all rows of a window.
+	last     float64
+	lastText string
+}
+
+// whole is the text of a whole number.
+func (t *texts) whole(v int64) string {
+	if 0 <= v && v < 100 {
+		return strconv.FormatInt(v, 10) // which has these ready
+	}
+	var digits [20]byte
+	from := t.buf.Len()
+	t.buf.Write(strconv.AppendInt(digits[:0], v, 10))
+	return t.buf.String()[from:]
+}
+
+// optNanos is empty where there is no value.
+func (t *texts) optNanos(v OptNanos) string {
+	if !v.Valid {
+		return ""
+	}
+	return t.whole(int64(v.Nanos))
+}
+
+// decimal is the text of a number with decimals.
+func (t *texts) decimal(v float64) string {
+	if v != t.last || t.lastText == "" {
+		t.last, t.lastText = v, formatDecimal(v)
+	}
+	return t.lastText
+}
