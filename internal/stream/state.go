@@ -1,9 +1,11 @@
 package stream
 
 // State is a row of the file in which alps-tune keeps what it remembers from
-// window to window (alps-tune to its own next run). What is one of two things:
+// window to window (alps-tune to its own next run). What is one of three things:
 //
 //   - turn: a turn of a window of the history, as the turns stream had it;
+//   - key: a key of a class in a window whose turns were dropped, as its demands
+//     have changed since. Invocation and WaitNs are empty, SliceNs is 0;
 //   - policy: the slice of a class in the last policy. Key, Invocation and WaitNs
 //     are empty.
 type State struct {

@@ -105,6 +105,26 @@ func (t *texts) policy(r *Policy) policyText {
 	}
 }
 
+type stateText struct {
+	What       string `csv:"what"`
+	Class      string `csv:"class"`
+	Key        string `csv:"key"`
+	Invocation string `csv:"invocation"`
+	SliceNs    string `csv:"slice_ns"`
+	WaitNs     string `csv:"wait_ns"`
+}
+
+func (t *texts) state(r *State) stateText {
+	return stateText{
+		What:       string(r.What),
+		Class:      string(r.Class),
+		Key:        r.Key,
+		Invocation: r.Invocation,
+		SliceNs:    t.whole(int64(r.SliceNs)),
+		WaitNs:     t.optNanos(r.WaitNs),
+	}
+}
+
 // marshal has gocsv write rows that have been checked, or of none the header.
 func marshal[T Row](rows []T, t *texts, l *lines) error {
 	bytes := t.buf.Len()
@@ -117,6 +137,8 @@ func marshal[T Row](rows []T, t *texts, l *lines) error {
 		return marshalTexts(rows, t.turn, l)
 	case []Policy:
 		return marshalTexts(rows, t.policy, l)
+	case []State:
+		return marshalTexts(rows, t.state, l)
 	}
 	panic(fmt.Sprintf("stream: no texts of %T", rows))
 }

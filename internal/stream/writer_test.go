@@ -192,6 +192,7 @@ func TestTextsHaveTheColumnsOfTheRows(t *testing.T) {
 	t.Run("invocations", testTexts[Invocation, invocationText])
 	t.Run("turns", testTexts[Turn, turnText])
 	t.Run("policy", testTexts[Policy, policyText])
+	t.Run("state", testTexts[State, stateText])
 }
 
 func testTexts[T Row, X any](t *testing.T) {
