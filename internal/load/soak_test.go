@@ -56,6 +56,7 @@ func survives(t *testing.T, o Options, policy *Table, do func()) {
 	unharmed(t, func() {
 		t.Helper()
 		do()
+		inChargeStill(t, o)
 		inForce(t, o, policy)
 	})
 }
@@ -66,6 +67,11 @@ func unharmed(t *testing.T, do func()) {
 	t.Helper()
 	log := kernelLog(t)
 	defer log.Close()
+	defer func() { // also if the test ends early
+		for _, line := range complaints(t, log) {
+			t.Errorf("the kernel complains: %s", line)
+		}
+	}()
 	before := look(t)
 	do()
 	var after machineState
@@ -73,9 +79,6 @@ func unharmed(t *testing.T, do func()) {
 		if after = look(t); after.within(before) {
 			break
 		}
-	}
-	for _, line := range complaints(t, log) {
-		t.Errorf("the kernel complains: %s", line)
 	}
 	if !after.within(before) {
 		t.Errorf("before there were %+v, and in the end %+v", before, after)
@@ -258,6 +261,6 @@ func inChargeStill(t *testing.T, o Options) {
 		t.Fatal(err)
 	}
 	if !s.InForce {
-		t.Fatalf("the scheduler has left: %+v", s.Left)
+		t.Fatalf("the scheduler is not in charge; why it left: %+v", s.Left)
 	}
 }
