@@ -112,3 +112,51 @@ func TestSoakRealTimeForLong(t *testing.T) {
 		kill(rt)
 	})
 }
+
+// A function that a real-time task pushes off its CPU goes on on another one
+// that is idle. It does not wait there, with the rest of its slice, until the
+// real-time task is done.
+func TestSoakPushedAside(t *testing.T) {
+	o := guest(t)
+	if os.Getenv("ALPS_PUSHED_ASIDE") == "" {
+		t.Skip("the scheduler leaves who is pushed aside where it is: it needs to be queued anew (cpu_release)")
+	}
+	load(t, o, table(t, "1,hog,comm:hog,0,1,1000000000,1000000000\n"))
+	const looks = 200 // turns of this process, while another CPU is idle
+	for tries, pushed := 0, 0; pushed < size(1, 10) && tries < 50; tries++ {
+		hogs := []*exec.Cmd{launch(t, "", body(t, "hog", "spin")), launch(t, "", body(t, "hog", "spin"))}
+		rt := launch(t, "", body(t, "rt", "rt", fmt.Sprint(hogCPU()), "1h", "500ms"))
+		began := cpuTime(t, rt)
+		time.Sleep(time.Second) // to look would itself push somebody aside
+		eventually(t, "the real-time task has taken its CPU", func() bool { return cpuTime(t, rt) > began+100*time.Millisecond })
+		aside, other := hogs[0], hogs[1]
+		if lastCPU(t, aside.Process.Pid) != hogCPU() {
+			aside, other = other, aside
+		}
+		kill(other)
+		if lastCPU(t, aside.Process.Pid) == hogCPU() {
+			pushed++
+			for look := 0; lastCPU(t, aside.Process.Pid) == hogCPU(); look++ {
+				if look == looks {
+					t.Fatalf("pushed aside for the %dth time, it waits on its CPU while another is idle", pushed)
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+		}
+		goesOn(t, aside)
+		inChargeStill(t, o)
+		kill(rt)
+		kill(aside)
+	}
+}
+
+// lastCPU is where a process runs or ran last.
+func lastCPU(t *testing.T, pid int) int {
+	t.Helper()
+	const processor = 36 // field after the name
+	cpu, err := statField(fmt.Sprintf("/proc/%d/stat", pid), processor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cpu
+}

@@ -132,18 +132,20 @@ func processes(t *testing.T) int {
 	}
 	n := 0
 	for _, file := range stats {
-		stat, err := os.ReadFile(file)
-		if err != nil {
-			continue // it has ended
-		}
-		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-		if set, err := strconv.ParseUint(fields[flags], 10, 64); err != nil {
-			t.Fatal(err)
-		} else if set&kernelThread == 0 {
-			n++
+		if set, err := statField(file, flags); err == nil && set&kernelThread == 0 {
+			n++ // else it has ended
 		}
 	}
 	return n
+}
+
+// statField is a field of /proc/PID/stat, counted from the one after the name.
+func statField(file string, field int) (int, error) {
+	stat, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))[field])
 }
 
 func (s *machineState) lookAtBPF(t *testing.T) {

@@ -131,8 +131,8 @@ var stressors = map[string]func(args []string){
 		}
 		pause := unix.NsecToTimespec(int64(span(args[2])))
 		for {
-			spinFor(span(args[1]))
 			unix.Nanosleep(&pause, nil)
+			spinFor(span(args[1]))
 		}
 	},
 	// cgroups N DIRECTORY: makes N cgroups there, named 0 and so on, has a
