@@ -150,6 +150,27 @@ func TestSoakPushedAside(t *testing.T) {
 	}
 }
 
+// A CPU is not idle for want of looking: it finds the one task that may use it
+// behind any number of those that may not.
+func TestSoakPinned(t *testing.T) {
+	o := guest(t)
+	if os.Getenv("ALPS_PINNED") == "" {
+		t.Skip("an idle CPU looks at the first 32 waiting tasks only, and the rest wait for the starvation bound")
+	}
+	load(t, o, ranks(t, 1, "comm:elsewhere", "comm:here"))
+	for range size(40, 400) {
+		start(t, "", body(t, "elsewhere", "spin"))
+	}
+	here := launch(t, "", body(t, "here", "spin"))
+	keep(t, here.Process.Pid, 0)
+	eventually(t, "who is alone on a CPU has most of it", func() bool {
+		const look = time.Second
+		before := cpuTime(t, here)
+		time.Sleep(look)
+		return cpuTime(t, here)-before > look/4
+	})
+}
+
 // lastCPU is where a process runs or ran last.
 func lastCPU(t *testing.T, pid int) int {
 	t.Helper()

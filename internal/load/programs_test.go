@@ -14,7 +14,7 @@ import (
 func TestSoakPrograms(t *testing.T) {
 	o := guest(t)
 	cgroup(t, stressGroup)
-	const seconds = 20
+	const seconds = 10
 	var commands []string
 	for _, stressor := range []string{"cpu", "fork", "switch", "pthread", "affinity"} {
 		commands = append(commands, fmt.Sprintf("stress-ng --%s 4 --timeout %d --temp-path /tmp", stressor, seconds))
