@@ -15,11 +15,18 @@ CLANG_DEBS := clang-19 llvm-19 libbpf-dev
 KERNELS         := oldest newest
 COLLECT_KERNELS := 6.1 oldest newest
 
+# make soak with fewer of them: make soak SOAK_KERNELS=newest
+SOAK_KERNELS ?= $(KERNELS)
+
 # VM_TEST runs a package's tests on a kernel: $(call VM_TEST,kernel,packages,flags of
 # alps-vm instead of two CPUs)
 VM_TEST = CGO_ENABLED=0 $(GO) test -count=1 -exec "$(CURDIR)/bin/alps-vm test --kernel $(1) $(or $(3),--cpus 2) --timeout 10m --" $(2)
 
-.PHONY: help build demo results bench test test-native test-vm check generate install clean
+# SOAK_TEST begins such a command with the long forms: $(call SOAK_TEST,kernel,flags).
+# 20,000 processes take much memory.
+SOAK_TEST = ALPS_SOAK=1 CGO_ENABLED=0 $(GO) test -v -count=1 -timeout 6h -exec "$(CURDIR)/bin/alps-vm test --kernel $(1) --cpus 2 --memory 4096 --timeout 6h --program stress-ng --program rt-tests:hackbench $(2) --"
+
+.PHONY: help build demo results bench test test-native test-vm check soak generate install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +61,12 @@ test-vm: build ## run the tests on real kernels in QEMU
 	$(foreach kernel,$(COLLECT_KERNELS),$(call VM_TEST,$(kernel),./internal/collect);) \
 	$(foreach kernel,$(KERNELS),$(call VM_TEST,$(kernel),./internal/load ./cmd/alps-load);) \
 	ALPS_VIRTUAL_TIME=1 $(call VM_TEST,newest,-run TestLongestWait ./internal/load,--icount 1 --cpus 1)
+
+soak: build ## run the long forms of the tests that the scheduler has to survive; takes hours
+	bin/alps-vm setup
+	set -ex; $(foreach kernel,$(SOAK_KERNELS), \
+	$(call SOAK_TEST,$(kernel),) -skip SoakHour -run 'Soak|ReplaceUnderLoad' ./internal/load; \
+	$(call SOAK_TEST,$(kernel),--icount 5) -run SoakHour ./internal/load;)
 
 check: ## gofmt, vet, staticcheck, clang-format, and that generated files are up to date
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \

@@ -14,45 +14,49 @@ import (
 // The policy is replaced again and again while all kinds of tasks run. Every
 // reader finds a whole policy at any time, and the tasks follow.
 func TestReplaceUnderLoad(t *testing.T) {
-	const rounds = 21
+	rounds := size(21, 1000)
 	o := guest(t)
 	for _, group := range []string{"/alps-test/a", "/alps-test/b", "/alps-test/forks"} {
 		cgroup(t, group)
 	}
-	load(t, o, ranks(t, -1, "comm:none")) // before the workload slows it
+	first := ranks(t, -1, "comm:none")
+	load(t, o, first) // before the workload slows it
 	a := start(t, "/alps-test/a", body(t, "a", "spin"))
 	b := start(t, "", body(t, "b", "spin"))
 	start(t, "/alps-test/forks", body(t, "forks", "forks"))
 	start(t, "", body(t, "blink", "blink"))
 
-	stop, ended := make(chan bool), make(chan error)
-	go func() { ended <- dumpAlways(o, stop) }()
-	for round := range rounds {
-		keys := []string{"comm:blink", "cgroup:/alps-test/forks", "cgroup:/alps-test/a", "comm:b"}
-		if round%2 == 1 {
-			keys[2], keys[3] = keys[3], keys[2] // of a and b
+	survives(t, o, first, func() {
+		stop, ended := make(chan bool), make(chan error)
+		go func() { ended <- dumpAlways(o, stop) }()
+		for round := range rounds {
+			keys := []string{"comm:blink", "cgroup:/alps-test/forks", "cgroup:/alps-test/a", "comm:b"}
+			if round%2 == 1 {
+				keys[2], keys[3] = keys[3], keys[2] // of a and b
+			}
+			// Texts of one chunk and of several, which come and go.
+			for i := range round % 5 * 40 {
+				keys = append(keys, fmt.Sprintf("cgroup:/alps-test/other%d", i))
+			}
+			policy := ranks(t, round, keys...)
+			if load(t, o, policy) {
+				t.Errorf("round %d: it attached again", round)
+			}
+			inForce(t, o, policy)
+			turnsGrow(t, o)
+			switch period := size(6, 60); round % period { // seldom, since it takes long
+			case 0:
+				isFirst(t, a, b)
+			case period/2 | 1:
+				isFirst(t, b, a)
+			}
 		}
-		// Texts of one chunk and of several, which come and go.
-		for i := range round % 5 * 40 {
-			keys = append(keys, fmt.Sprintf("cgroup:/alps-test/other%d", i))
+		close(stop)
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
-		policy := ranks(t, round, keys...)
-		if load(t, o, policy) {
-			t.Errorf("round %d: it attached again", round)
-		}
-		inForce(t, o, policy)
-		turnsGrow(t, o)
-		switch round % 6 { // in every third round, since it takes long
-		case 0:
-			isFirst(t, a, b)
-		case 3:
-			isFirst(t, b, a)
-		}
-	}
-	close(stop)
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
+		load(t, o, first)
+	})
 }
 
 // dumpAlways dumps until it is stopped. Each dump has to be a whole window, and

@@ -39,7 +39,10 @@ type Machine struct {
 	VirtualTime bool
 	Shift       int // 0 to 10
 
-	Files []File   // put into the root file system, in this order
+	Files []File // put into the root file system, in this order
+	// Programs are directories as [Program] returns them, put together in /.
+	Programs []string
+
 	Shell bool     // busybox in /bin under all its names, so that scripts run
 	Env   []string // K=V, added to a small environment (PATH, HOME, TMPDIR) or replacing parts of it
 	Dir   string   // the command's working directory, made if missing; "" is /

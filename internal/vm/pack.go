@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -60,6 +61,11 @@ func (m *Machine) packInto(ctx context.Context, im *image, kernel string, args [
 			return err
 		}
 	}
+	for _, dir := range m.Programs {
+		if err := packProgram(im, dir); err != nil {
+			return err
+		}
+	}
 	for _, f := range m.Files {
 		if err := packFile(im, f); err != nil {
 			return err
@@ -104,6 +110,21 @@ func packModules(im *image, dir string) error {
 		}
 	}
 	return nil
+}
+
+// packProgram packs the files of a program that are not there yet: programs
+// share libraries.
+func packProgram(im *image, dir string) error {
+	return filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		guest := strings.TrimPrefix(file, dir)
+		if im.has(guest) {
+			return nil
+		}
+		return im.file(guest, file)
+	})
 }
 
 func packFile(im *image, f File) error {

@@ -38,6 +38,7 @@ type machineFlags struct {
 	Env     []string      `help:"Set a variable of the command's environment." placeholder:"K=V" sep:"none"`
 	File    []string      `help:"Put a file into the machine." placeholder:"HOST[:GUEST]" sep:"none"`
 	Tree    []string      `name:"dir" help:"Put a directory into the machine." placeholder:"HOST[:GUEST]" sep:"none"`
+	Program []string      `help:"Put a program of a Debian package into the machine, with its libraries; it is left out with a message if it is not to be had." placeholder:"PACKAGE[:NAME]" sep:"none"`
 	Out     string        `help:"Directory that gets what is left in the machine's /out." placeholder:"HOSTDIR"`
 	Shell   bool          `help:"Put busybox into the machine, under all its names." default:"true" negatable:""`
 	Console bool          `help:"Show the kernel's console on standard error."`
@@ -63,6 +64,22 @@ func (f *machineFlags) machine(stdout, stderr io.Writer) *vm.Machine {
 	return m
 }
 
+// addPrograms fetches what --program names.
+func (f *machineFlags) addPrograms(ctx context.Context, m *vm.Machine, stderr io.Writer) {
+	for _, spec := range f.Program {
+		deb, name, found := strings.Cut(spec, ":")
+		if !found {
+			name = deb
+		}
+		dir, err := vm.Program(ctx, deb, name)
+		if err != nil {
+			fmt.Fprintf(stderr, "alps-vm: the machine has no %s: %v\n", name, err)
+			continue
+		}
+		m.Programs = append(m.Programs, dir)
+	}
+}
+
 // output is where the commands write.
 type output struct{ stdout, stderr io.Writer }
 
@@ -78,6 +95,7 @@ func (c *runCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	m := c.machine(out.stdout, out.stderr)
+	c.addPrograms(ctx, m, out.stderr)
 	m.Dir = c.Cwd
 	return asError(m.Run(ctx, args...))
 }
@@ -92,7 +110,9 @@ func (c *testCommand) Run(ctx context.Context, out output) error {
 	if err != nil {
 		return err
 	}
-	return asError(c.machine(out.stdout, out.stderr).RunTest(ctx, args[0], args[1:]...))
+	m := c.machine(out.stdout, out.stderr)
+	c.addPrograms(ctx, m, out.stderr)
+	return asError(m.RunTest(ctx, args[0], args[1:]...))
 }
 
 type kernelCommand struct {
