@@ -120,7 +120,7 @@ func TestSoakPushedAside(t *testing.T) {
 	o := guest(t)
 	load(t, o, table(t, "1,hog,comm:hog,0,1,1000000000,1000000000\n"))
 	const looks = 200 // turns of this process, while another CPU is idle
-	for tries, pushed := 0, 0; pushed < size(1, 10) && tries < 50; tries++ {
+	for tries, pushed := 0, 0; pushed < size(1, 10) && tries < size(5, 50); tries++ {
 		hogs := []*exec.Cmd{launch(t, "", body(t, "hog", "spin")), launch(t, "", body(t, "hog", "spin"))}
 		rt := launch(t, "", body(t, "rt", "rt", fmt.Sprint(hogCPU()), "1h", "500ms"))
 		began := cpuTime(t, rt)
