@@ -108,7 +108,7 @@ func TestSoakHour(t *testing.T) {
 		var servers []*exec.Cmd
 		var begun []*strings.Builder
 		for i, mean := range means {
-			words := fmt.Sprintf("serve %v %.3f %d %v", size(4*time.Second, time.Hour), each, i, mean)
+			words := fmt.Sprintf("serve %v %.3f %d %v", size(2*time.Second, time.Hour), each, i, mean)
 			for j := range 4 {
 				words += fmt.Sprintf(" /alps-test/class%d/%d", i, j)
 			}
