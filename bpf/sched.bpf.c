@@ -737,30 +737,23 @@ void BPF_PROG(alps_quiescent, struct task_struct *p, __u64 deq_flags)
 
 /*
  * A task of a higher class has taken the CPU: a real-time one, for as long as it
- * likes. The function that ran there would wait at the head of the CPU's own
- * queue, with the rest of its slice, and go on before better ones. It is queued
- * anew instead, and may go on elsewhere.
+ * likes. The function that ran there waits at the head of the CPU's own queue,
+ * with the rest of its slice, and would go on before better ones. Where that can
+ * be done (alps_cpu_release_v2) it is queued anew, and may go on elsewhere.
  */
-static __always_inline void requeue_local(__s32 cpu, bool v2)
-{
-	set_key(cpu, KEY_SYSTEM); /* nobody to preempt there */
-	if (v2)
-		scx_bpf_reenqueue_local___v2();
-	else
-		scx_bpf_reenqueue_local();
-}
-
 SEC("struct_ops/alps_cpu_release")
 void BPF_PROG(alps_cpu_release, __s32 cpu, struct scx_cpu_release_args *args)
 {
-	requeue_local(cpu, false);
+	set_key(cpu, KEY_SYSTEM); /* nobody to preempt there */
 }
 
-/* For kernels where the kfunc has another name; the loader picks one of the two. */
+/* For kernels that have the kfunc; the loader picks one of the two. The older
+ * scx_bpf_reenqueue_local is not used: with it, tests on 6.16 lost tasks. */
 SEC("struct_ops/alps_cpu_release_v2")
 void BPF_PROG(alps_cpu_release_v2, __s32 cpu, struct scx_cpu_release_args *args)
 {
-	requeue_local(cpu, true);
+	set_key(cpu, KEY_SYSTEM);
+	scx_bpf_reenqueue_local___v2();
 }
 
 /* A CPU that comes or goes needs nothing done, as queues are shared; but without

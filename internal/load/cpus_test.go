@@ -118,6 +118,7 @@ func TestSoakRealTimeForLong(t *testing.T) {
 // real-time task is done.
 func TestSoakPushedAside(t *testing.T) {
 	o := guest(t)
+	needRequeue(t)
 	load(t, o, table(t, "1,hog,comm:hog,0,1,1000000000,1000000000\n"))
 	const looks = 200 // turns of this process, while another CPU is idle
 	for tries, pushed := 0, 0; pushed < size(1, 10) && tries < size(5, 50); tries++ {
