@@ -19,7 +19,7 @@ import (
 
 // The tests named TestSoak… do to the scheduler what machines do to theirs,
 // and then look whether anything is broken or left. Each has a short form,
-// which make test runs, and a long one for make soak.
+// which make soak-short runs, and a long one for make soak.
 
 var soaking = os.Getenv("ALPS_SOAK") == "1"
 
