@@ -112,11 +112,7 @@ func (t *Timeline) add(w *stream.Window[stream.Invocation], cpus int) error {
 		}
 		at, again := t.seen[string(row.Invocation)]
 		if !again {
-			id := strings.Clone(string(row.Invocation))
-			t.seen[id] = int32(len(t.Jobs))
-			t.ids = append(t.ids, id)
-			t.Jobs = append(t.Jobs, job)
-			t.firstWindow = append(t.firstWindow, window)
+			t.enter(string(row.Invocation), job, window)
 			beginNs = min(beginNs, job.ArrivalNs)
 			continue
 		}
@@ -184,4 +180,13 @@ func (t *Timeline) counted(skip int) (int32, error) {
 		}
 	}
 	return 0, fmt.Errorf("no invocation began after the first %d windows, which only teach", skip)
+}
+
+// enter takes in an invocation that was in no window before.
+func (t *Timeline) enter(invocation string, job sim.Job, window int32) {
+	id := strings.Clone(invocation)
+	t.seen[id] = int32(len(t.Jobs))
+	t.ids = append(t.ids, id)
+	t.Jobs = append(t.Jobs, job)
+	t.firstWindow = append(t.firstWindow, window)
 }

@@ -2,7 +2,6 @@ package compare
 
 import (
 	"math"
-	"strings"
 
 	"alps/internal/sim"
 	"alps/internal/stream"
@@ -54,11 +53,7 @@ func (t *Timeline) AddTurns(w *stream.Window[stream.Turn]) error {
 		}
 		at, again := t.seen[string(row.Invocation)]
 		if !again {
-			id := strings.Clone(string(row.Invocation))
-			t.seen[id] = int32(len(t.Jobs))
-			t.ids = append(t.ids, id)
-			t.Jobs = append(t.Jobs, job)
-			t.firstWindow = append(t.firstWindow, window)
+			t.enter(string(row.Invocation), job, window)
 			beginNs = min(beginNs, job.ArrivalNs)
 			continue
 		}

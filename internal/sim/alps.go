@@ -50,7 +50,11 @@ func (p ALPS) check(jobs []Job, _ Config) error {
 	if err := checkTables(p.Tables); err != nil {
 		return err
 	}
-	return checkEvents(jobs, fairSliceNs, "fewer or shorter invocations")
+	turnNs := int64(fairSliceNs)
+	if p.MaxWaitNs > 0 {
+		turnNs = promotedSliceNs // also of ordinary ones, while somebody is overdue
+	}
+	return checkEvents(jobs, turnNs, "fewer or shorter invocations")
 }
 
 // checkLate refuses arrivals to which no patience can be added.
