@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
+/* Which class of the policy a task is of (sched.bpf.c). */
+#ifndef ALPS_SCHED_CLASS_H
+#define ALPS_SCHED_CLASS_H
+
+#include "sched_state.h"
+
+static inline struct alps_class *policy_entry(__u64 hash)
+{
+	__u32 zero = 0;
+	void *entries = bpf_map_lookup_elem(&policy, &zero);
+
+	return entries ? bpf_map_lookup_elem(entries, &hash) : NULL;
+}
+
+struct path_walk {
+	struct cgroup *cgroup;
+	__u64 hash;
+	__u64 found; /* hash of the deepest listed ancestor so far */
+	struct name_buf *name;
+};
+
+/* One path component: hashes it and looks the path so far up. */
+static long walk_component(__u32 i, struct path_walk *walk)
+{
+	struct cgroup *cgroup = walk->cgroup, *ancestor;
+	const char *name;
+	long len;
+
+	if (bpf_probe_read_kernel(&ancestor, sizeof(ancestor),
+				  (void *)cgroup + bpf_core_field_offset(cgroup->ancestors) +
+					  (i + 1) * sizeof(ancestor)))
+		return 1;
+	name = BPF_CORE_READ(ancestor, kn, name);
+	__builtin_memset(walk->name, 0, sizeof(*walk->name));
+	len = bpf_probe_read_kernel_str(walk->name, sizeof(*walk->name), name);
+	if (len <= 0)
+		return 1;
+	for (__u32 w = 0; w < ALPS_NAME_LEN / 8; w++) {
+		if (w * 8 >= len - 1)
+			break;
+		walk->hash = alps_hash_word(walk->hash, walk->name->words[w]);
+	}
+	/* The end of a component, so that /ab/c is not /a/bc. */
+	walk->hash = alps_hash_word(walk->hash, '/');
+	if (policy_entry(walk->hash))
+		walk->found = walk->hash;
+	return 0;
+}
+
+static __u64 find_by_cgroup(struct cgroup *cgroup)
+{
+	struct path_walk walk = { .cgroup = cgroup, .hash = ALPS_HASH_CGROUP, .found = ALPS_NO_CLASS };
+	__u32 zero = 0;
+	__u32 depth = BPF_CORE_READ(cgroup, level);
+
+	walk.name = bpf_map_lookup_elem(&names, &zero);
+	if (!walk.name)
+		return ALPS_NO_CLASS;
+	if (depth > ALPS_MAX_DEPTH)
+		depth = ALPS_MAX_DEPTH;
+	bpf_loop(depth, walk_component, &walk, 0);
+	return walk.found;
+}
+
+static __u64 find_by_comm(const __u64 comm[2])
+{
+	__u64 hash = ALPS_HASH_COMM;
+
+	hash = alps_hash_word(hash, comm[0]);
+	hash = alps_hash_word(hash, comm[1]);
+	return policy_entry(hash) ? hash : ALPS_NO_CLASS;
+}
+
+/* The bytes after the final zero of a task's name are not always zero. */
+static void read_comm(struct task_struct *p, __u64 comm[2])
+{
+	comm[0] = comm[1] = 0;
+	bpf_probe_read_kernel_str(comm, 16, p->comm);
+}
+
+/* The class of a task, NULL for a system task. What was found is kept for as
+ * long as the policy, the cgroup and (where it counts) the name are the same. */
+static struct alps_class *class_of(struct task_struct *p, struct task_ctx *tc)
+{
+	struct cgroup *cgroup = p->cgroups->dfl_cgrp;
+	__u64 cgroup_id = cgroup->kn->id;
+	struct alps_class *class = policy_entry(tc->key_hash);
+	__u64 comm[2];
+
+	read_comm(p, comm);
+	if (!class || class->generation != tc->generation || cgroup_id != tc->cgroup_id ||
+	    comm[0] != tc->comm[0] || comm[1] != tc->comm[1]) {
+		count(ALPS_RESOLVED);
+		tc->cgroup_id = cgroup_id;
+		tc->comm[0] = comm[0];
+		tc->comm[1] = comm[1];
+		tc->key_hash = find_by_cgroup(cgroup);
+		if (tc->key_hash == ALPS_NO_CLASS)
+			tc->key_hash = find_by_comm(comm);
+		class = policy_entry(tc->key_hash);
+		if (!class)
+			return NULL;
+		tc->generation = class->generation;
+	}
+	/* Of an expired policy all are system tasks: served fairly. */
+	if (class->expires_ns && bpf_ktime_get_ns() >= class->expires_ns)
+		return NULL;
+	return class->steps_len ? class : NULL;
+}
+
+#endif

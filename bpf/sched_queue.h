@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
+/* The queues of the scheduler (sched.bpf.c), and who is served from which. */
+#ifndef ALPS_SCHED_QUEUE_H
+#define ALPS_SCHED_QUEUE_H
+
+#include "sched_order.h"
+
+/*
+ * The queues. Each kind has one for all CPUs, and one more for each CPU with the
+ * tasks that may run nowhere else: were they in the first, all other CPUs would
+ * have to look past them.
+ */
+enum kind {
+	SYSTEM,    /* by virtual time */
+	FUNCTIONS, /* by virtual deadline */
+	OVERDUE,   /* functions that have waited too long, by since when */
+	KINDS,
+};
+
+#define SHARED(kind) ((__u64)(kind))
+#define PINNED(kind, cpu) ((__u64)(kind) | ((__u64)(cpu) + 1) << 8)
+
+/* How many waiting tasks one decision looks at for one that may run here. */
+#define PEEK_MAX 256
+/* How many tasks of a queue the starvation bound looks at, and how often while
+ * max_wait_ns goes by. */
+#define OVERDUE_SCAN_MAX 4096
+#define OVERDUE_SCANS 8
+/* What a turn out of turn and an ordinary one after it take, where each lasts
+ * until the next of 250 ticks a second. */
+#define OVERDUE_ROUND_NS 8000000
+
+static bool is_pinned(struct task_struct *p)
+{
+	return p->nr_cpus_allowed == 1;
+}
+
+static __u64 queue_of(enum kind kind, struct task_struct *p)
+{
+	__u32 cpu;
+
+	if (!is_pinned(p))
+		return SHARED(kind);
+	cpu = bpf_cpumask_first(p->cpus_ptr);
+	return cpu < possible_cpus && cpu < ALPS_MAX_CPUS ? PINNED(kind, cpu) : SHARED(kind);
+}
+
+/* How a task is served. */
+struct serving {
+	__u64 limit;        /* only if its place in the queue is before */
+	__u64 max_slice_ns; /* for this turn; what is left of its slice stays its own */
+	bool promote;       /* out of turn */
+};
+
+/* Moves the first task of a queue that may run on the CPU there. */
+static bool serve_queue(__u64 dsq, __s32 cpu, const struct serving *how)
+{
+	struct bpf_iter_scx_dsq it;
+	struct task_struct *p;
+	struct task_ctx *tc;
+	bool served = false;
+
+	bpf_iter_scx_dsq_new(&it, dsq, 0);
+	for (__u32 i = unknown_zero; i < PEEK_MAX; i++) {
+		p = bpf_iter_scx_dsq_next(&it);
+		if (!p || (__s64)(p->scx.dsq_vtime - how->limit) >= 0)
+			break;
+		if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
+			continue;
+		tc = task_ctx(p);
+		if (tc)
+			tc->promoted = how->promote;
+		if (p->scx.slice > how->max_slice_ns)
+			scx_bpf_dsq_move_set_slice(&it, how->max_slice_ns);
+		if (scx_bpf_dsq_move(&it, p, SCX_VALUE(scx_dsq_id_flags, SCX_DSQ_LOCAL), 0)) {
+			set_key(cpu, tc && !how->promote ? tc->key : KEY_SYSTEM);
+			served = true;
+			break;
+		}
+	}
+	bpf_iter_scx_dsq_destroy(&it);
+	return served;
+}
+
+/* The place of the first task of a queue, or the limit if that is before. */
+static __u64 first_place(__u64 dsq, __u64 limit)
+{
+	struct bpf_iter_scx_dsq it;
+	struct task_struct *p;
+
+	bpf_iter_scx_dsq_new(&it, dsq, 0);
+	p = bpf_iter_scx_dsq_next(&it);
+	if (p && (__s64)(p->scx.dsq_vtime - limit) < 0)
+		limit = p->scx.dsq_vtime;
+	bpf_iter_scx_dsq_destroy(&it);
+	return limit;
+}
+
+/* Serves the first task of a kind that may run on the CPU. */
+static bool serve(enum kind kind, __s32 cpu, const struct serving *how)
+{
+	struct serving before_pinned = *how;
+
+	if (!scx_bpf_dsq_nr_queued(PINNED(kind, cpu)))
+		return serve_queue(SHARED(kind), cpu, how);
+	before_pinned.limit = first_place(PINNED(kind, cpu), how->limit);
+	return serve_queue(SHARED(kind), cpu, &before_pinned) || serve_queue(PINNED(kind, cpu), cpu, how);
+}
+
+/*
+ * From how long a wait on a function is overdue: so early that all can be served
+ * before they have waited too long, if they are overdue at once. That takes at
+ * most half of the time; of more functions some wait longer.
+ */
+static __u64 overdue_after_ns(void)
+{
+	__u64 n = runnable_functions, cpus = online_cpus ?: 1;
+	__u64 round_ns = n * OVERDUE_ROUND_NS / cpus + max_wait_ns / OVERDUE_SCANS;
+
+	return max_wait_ns - (round_ns < max_wait_ns / 2 ? round_ns : max_wait_ns / 2);
+}
+
+/* Moves the functions of a queue that are overdue to the queue of those. */
+static void find_overdue(__u64 from, __u64 to, __u64 *scanned_ns, __u64 now)
+{
+	__u64 last = *scanned_ns, after_ns = overdue_after_ns();
+	struct bpf_iter_scx_dsq it;
+	struct task_struct *p;
+	struct task_ctx *tc;
+
+	if (now - last < max_wait_ns / OVERDUE_SCANS ||
+	    __sync_val_compare_and_swap(scanned_ns, last, now) != last)
+		return;
+	bpf_iter_scx_dsq_new(&it, from, 0);
+	for (__u32 i = unknown_zero; i < OVERDUE_SCAN_MAX; i++) {
+		p = bpf_iter_scx_dsq_next(&it);
+		if (!p)
+			break;
+		tc = task_ctx(p);
+		if (!tc || now - tc->queued_ns < after_ns)
+			continue;
+		scx_bpf_dsq_move_set_vtime(&it, tc->queued_ns);
+		scx_bpf_dsq_move_vtime(&it, p, to, 0);
+	}
+	bpf_iter_scx_dsq_destroy(&it);
+}
+
+#define NO_LIMIT ~0ULL
+
+/*
+ * The starvation bound: functions that have waited too long get short turns out
+ * of turn, also before system tasks, and those first who have waited longest.
+ * After each as much time again is for those whose turn it is, so that a crowd
+ * does not make a round robin of it. Returns whether one is served, and else how
+ * long an ordinary turn may be.
+ */
+static bool serve_overdue(__s32 cpu, __u64 *max_slice_ns)
+{
+	struct serving how = { .max_slice_ns = promoted_slice_ns, .promote = true };
+	__u64 now = bpf_ktime_get_ns();
+	__s64 left_ns = ordinary_ns - now;
+
+	*max_slice_ns = NO_LIMIT;
+	if (!max_wait_ns)
+		return false;
+	find_overdue(SHARED(FUNCTIONS), SHARED(OVERDUE), &scanned_ns, now);
+	if (cpu >= 0 && cpu < ALPS_MAX_CPUS && scx_bpf_dsq_nr_queued(PINNED(FUNCTIONS, cpu)))
+		find_overdue(PINNED(FUNCTIONS, cpu), PINNED(OVERDUE, cpu), &pinned_scanned_ns[cpu], now);
+	if (!scx_bpf_dsq_nr_queued(SHARED(OVERDUE)) && !scx_bpf_dsq_nr_queued(PINNED(OVERDUE, cpu)))
+		return false;
+	*max_slice_ns = left_ns > (__s64)promoted_slice_ns ? left_ns : promoted_slice_ns;
+	how.limit = now; /* they have waited since before */
+	return left_ns <= 0 && serve(OVERDUE, cpu, &how);
+}
+
+/* A turn out of turn is over. CPUs may overwrite each other's ordinary_ns: one
+ * more or less out of turn. */
+static void end_promotion(struct task_struct *prev, __s32 cpu)
+{
+	struct task_ctx *tc = task_ctx(prev);
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!tc || !tc->promoted || cpu < 0 || cpu >= ALPS_MAX_CPUS)
+		return;
+	tc->promoted = 0;
+	ordinary_ns = now + (now - turn_ns[cpu]) / (online_cpus ?: 1);
+}
+
+/* Far enough behind any place in a queue that nothing is after it. */
+static __u64 behind_all(enum kind kind)
+{
+	return kind == SYSTEM ? system_vtime + (1ULL << 62) : (1ULL << 63) - 1;
+}
+
+#endif

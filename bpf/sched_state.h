@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
+/* What the scheduler (sched.bpf.c) remembers: of each task, of each CPU, of all. */
+#ifndef ALPS_SCHED_STATE_H
+#define ALPS_SCHED_STATE_H
+
+/* Load-time choices; internal/load sets them. */
+
+/* Slice of a task that has no guaranteed one, in ns; never 0. */
+const volatile __u64 fair_slice_ns = 3000000;
+/* A task that waited longer is served out of turn, in ns; 0: never. */
+const volatile __u64 max_wait_ns = 1000000000;
+/* Slice of a task served out of turn, in ns; ticks make it longer. */
+const volatile __u64 promoted_slice_ns = 1000000;
+/* CPUs that may ever be online. */
+const volatile __u32 possible_cpus = 1;
+
+/* What a CPU runs, in cpu_key: a function by its key, or one of these. */
+#define KEY_SYSTEM 0
+#define KEY_IDLE ~0ULL
+
+/* Sizes, not types: clang leaves types that only an inner map names undefined. */
+struct policy_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u64));
+	__uint(value_size, sizeof(struct alps_class));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct policy_map);
+} policy SEC(".maps");
+
+struct text_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_INNER_MAP); /* of any length */
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct alps_text_chunk));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__array(values, struct text_map);
+} texts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, ALPS_COUNTERS_LEN);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct alps_exit);
+} left SEC(".maps");
+
+/* What is known of a task. All of it is written by the CPU that holds the
+ * task's run queue lock, but for attained_ns, which the threads of a process
+ * add to at once. */
+struct task_ctx {
+	__u64 key_hash;     /* of the policy's key that fits; ALPS_NO_CLASS: none */
+	__u64 generation;   /* of the policy in which key_hash was found */
+	__u64 cgroup_id;    /* for which it was found */
+	__u64 comm[2];      /* for which it was found */
+	__u64 attained_ns;  /* CPU time of the process, kept in its leader's */
+	__u64 counted_ns;   /* part of the task's CPU time that is in attained_ns */
+	__u64 vtime;        /* system tasks: weighted CPU time */
+	__u64 arrived_ns;   /* fair time at which the task was first seen */
+	__u64 queued_ns;    /* when it was last queued */
+	__u64 slice_end_ns; /* functions: CPU time of the task at which the slice at hand is used up */
+	__u64 key;          /* functions: virtual deadline, for the slice at hand; else KEY_SYSTEM */
+	__u32 cpu_found;    /* select_cpu has found an idle CPU for it */
+	__u32 promoted;     /* its turn is out of turn */
+	__u32 counted;      /* it is one of runnable_functions */
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct task_ctx);
+} tasks SEC(".maps");
+
+struct name_buf {
+	__u64 words[ALPS_NAME_LEN / 8];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct name_buf);
+} names SEC(".maps");
+
+/* Key of the task that each CPU runs or is about to run. It changes when a
+ * CPU has chosen, not when the task before has stopped: that one is queued in
+ * between, and would else see a CPU without a task and preempt its successor.
+ * Read without a lock by CPUs that look for somebody to preempt: an outdated
+ * value costs one needless or one late preemption. */
+__u64 cpu_key[ALPS_MAX_CPUS];
+
+/* Virtual time of the system task that ran last. Races lose an update of a
+ * value that only moves newcomers near the others. */
+__u64 system_vtime;
+
+/*
+ * 0, but not for the verifier, which else goes through a loop over a queue once
+ * for each value of its counter. That takes minutes on kernels up to 6.18, where
+ * each look at a pointer within a task costs a search through all of the BTF.
+ */
+__u32 unknown_zero;
+
+/* When the starvation bound looked last into the queue for all CPUs, and into
+ * that of each CPU. */
+__u64 scanned_ns;
+__u64 pinned_scanned_ns[ALPS_MAX_CPUS];
+
+/* Until when nobody is served out of turn. */
+__u64 ordinary_ns;
+
+/* When each CPU's turn began. */
+__u64 turn_ns[ALPS_MAX_CPUS];
+
+/*
+ * Fair time goes at the speed at which each runnable function would run if they
+ * shared the CPUs evenly, as of fair_at_ns. It is brought up to date before the
+ * number of runnable functions changes, by whoever is first to move fair_at_ns;
+ * one who reads it in between reads it some ns old.
+ */
+__u64 fair_ns;
+__u64 fair_at_ns;
+__u64 runnable_functions;
+__u64 online_cpus;
+
+static inline void set_key(__s32 cpu, __u64 key)
+{
+	if (cpu >= 0 && cpu < ALPS_MAX_CPUS)
+		cpu_key[cpu] = key;
+}
+
+/* CPUs beyond those that are known are nobody's to preempt. */
+static inline __u64 get_key(__s32 cpu)
+{
+	return cpu >= 0 && cpu < ALPS_MAX_CPUS ? cpu_key[cpu] : KEY_SYSTEM;
+}
+
+static inline void count(__u32 counter)
+{
+	__u64 *n = bpf_map_lookup_elem(&counters, &counter);
+
+	if (n)
+		(*n)++;
+}
+
+/* A fork storm can leave a task without its storage for a while. */
+static inline struct task_ctx *make_task_ctx(struct task_struct *p)
+{
+	struct task_ctx *tc = bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!tc)
+		count(ALPS_LOST);
+	return tc;
+}
+
+static inline struct task_ctx *task_ctx(struct task_struct *p)
+{
+	return bpf_task_storage_get(&tasks, p, 0, 0);
+}
+
+#endif
