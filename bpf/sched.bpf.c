@@ -179,17 +179,17 @@ void BPF_PROG(alps_quiescent, struct task_struct *p, __u64 deq_flags)
 /*
  * A task of a higher class has taken the CPU: a real-time one, for as long as it
  * likes. The function that ran there waits at the head of the CPU's own queue,
- * with the rest of its slice, and would go on before better ones. Where that can
- * be done (alps_cpu_release_v2) it is queued anew, and may go on elsewhere.
+ * with the rest of its slice, and would go on before better ones. It is queued
+ * anew instead, and may go on elsewhere. The loader takes one of the two.
  */
 SEC("struct_ops/alps_cpu_release")
 void BPF_PROG(alps_cpu_release, __s32 cpu, struct scx_cpu_release_args *args)
 {
 	set_key(cpu, KEY_SYSTEM); /* nobody to preempt there */
+	scx_bpf_reenqueue_local();
 }
 
-/* For kernels that have the kfunc; the loader picks one of the two. The older
- * scx_bpf_reenqueue_local is not used: with it, tests on 6.16 lost tasks. */
+/* Linux 6.19 and later. */
 SEC("struct_ops/alps_cpu_release_v2")
 void BPF_PROG(alps_cpu_release_v2, __s32 cpu, struct scx_cpu_release_args *args)
 {
@@ -216,8 +216,14 @@ void BPF_PROG(alps_cpu_offline, __s32 cpu)
 SEC("struct_ops/alps_init_task")
 __s32 BPF_PROG(alps_init_task, struct task_struct *p, struct scx_init_task_args *args)
 {
-	struct task_ctx *tc = make_task_ctx(p);
+	struct task_ctx *tc;
 
+	/* Up to 6.18 a CPU makes one storage at a time: were this one preempted
+	 * in the middle, and kept off its CPU by a real-time task, no other could
+	 * be made there meanwhile. */
+	bpf_preempt_disable();
+	tc = make_task_ctx(p);
+	bpf_preempt_enable();
 	/* Without it the task is served as the system's until enqueue gets one:
 	 * better than refusing a fork, which is what an error would do. */
 	if (!tc)

@@ -1,22 +1,21 @@
 package load
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 )
 
-// kfuncs are the operations of bpf/sched.bpf.c that call a kfunc which only newer
-// kernels have. Each is there twice, with the kfunc and without, and the kernel's
-// BTF tells which one to load.
-var kfuncs = []struct{ name, op, opWith string }{
-	{requeueKfunc, "alps_cpu_release", "alps_cpu_release_v2"},
+// kfuncs are the operations of bpf/sched.bpf.c that call a kfunc which newer
+// kernels have under another name. Each is there twice, and the kernel's BTF tells
+// which one to load.
+var kfuncs = []struct{ newName, op, opNew string }{
+	{"scx_bpf_reenqueue_local___v2", "alps_cpu_release", "alps_cpu_release_v2"},
 }
-
-// requeueKfunc queues anew whom a real-time task pushed off its CPU; 6.19 and later.
-const requeueKfunc = "scx_bpf_reenqueue_local___v2"
 
 // hasKfunc tells whether the kernel has a kfunc.
 func hasKfunc(name string) (bool, error) {
@@ -34,17 +33,45 @@ func hasKfunc(name string) (bool, error) {
 	return true, nil
 }
 
+// queueMigrationDisabled makes the kernel ask the scheduler about tasks that may not
+// migrate for now, too. Up to 6.18 it takes the task that was running for one of them
+// while a BPF program runs on its behalf. So it puts a function that is queued anew
+// for a real-time task back where it was, unless it has this flag.
+const queueMigrationDisabled = "SCX_OPS_ENQ_MIGRATION_DISABLED"
+
+// setFlags sets the flags of the scheduler that this kernel has.
+func setFlags(spec *ebpf.CollectionSpec) error {
+	kernel, err := btf.LoadKernelSpec()
+	if err != nil {
+		return fmt.Errorf("reading the kernel's BTF: %w", err)
+	}
+	var flags *btf.Enum
+	if err := kernel.TypeByName("scx_ops_flags", &flags); err != nil {
+		return fmt.Errorf("looking for scx_ops_flags in the kernel's BTF: %w", err)
+	}
+	at := slices.IndexFunc(flags.Values, func(v btf.EnumValue) bool { return v.Name == queueMigrationDisabled })
+	if at < 0 {
+		return nil
+	}
+	ops := spec.Maps[Name]
+	members := ops.Value.(*btf.Struct).Members
+	member := slices.IndexFunc(members, func(m btf.Member) bool { return m.Name == "flags" })
+	value := ops.Contents[0].Value.([]byte)
+	binary.NativeEndian.PutUint64(value[members[member].Offset.Bytes():], flags.Values[at].Value)
+	return nil
+}
+
 // pickKfuncs leaves of each operation the one for this kernel.
 func pickKfuncs(spec *ebpf.CollectionSpec) error {
 	for _, k := range kfuncs {
-		has, err := hasKfunc(k.name)
+		has, err := hasKfunc(k.newName)
 		if err != nil {
 			return err
 		}
 		if has {
-			spec.Programs[k.op].Instructions = spec.Programs[k.opWith].Instructions
+			spec.Programs[k.op].Instructions = spec.Programs[k.opNew].Instructions
 		}
-		delete(spec.Programs, k.opWith)
+		delete(spec.Programs, k.opNew)
 	}
 	return nil
 }

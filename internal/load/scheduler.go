@@ -128,6 +128,9 @@ func (o Options) attach(spec *ebpf.CollectionSpec, t *Table) error {
 	if err := pickKfuncs(spec); err != nil {
 		return err
 	}
+	if err := setFlags(spec); err != nil {
+		return err
+	}
 	coll, err := ebpf.NewCollection(spec)
 	if err != nil {
 		return explain("loading the scheduler", err)
