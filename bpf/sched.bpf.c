@@ -21,9 +21,13 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-/* Makes the CPU that runs the latest key, of those that the task may use, look
- * again, if that key is later than the task's. */
-static void preempt_latest(struct task_struct *p, __u64 key)
+/*
+ * Makes the CPU that runs the latest key, of those that the task may use, look
+ * again, if that key is later than the task's and of a worse rank. A task of the
+ * same rank has come later than this one, and is let finish its slice: else those
+ * of one class that wake each other would do nothing but switch.
+ */
+static void preempt_latest(struct task_struct *p, __u64 key, __u64 patience_ns)
 {
 	struct bpf_iter_num it;
 	__u64 latest = key;
@@ -32,10 +36,11 @@ static void preempt_latest(struct task_struct *p, __u64 key)
 
 	bpf_iter_num_new(&it, 0, possible_cpus);
 	while ((cpu = bpf_iter_num_next(&it))) {
-		__u64 running = get_key(*cpu);
+		struct cpu *c = cpu_of(*cpu);
 
-		if (running > latest && bpf_cpumask_test_cpu(*cpu, p->cpus_ptr)) {
-			latest = running;
+		if (c && c->key > latest && c->patience_ns > patience_ns &&
+		    bpf_cpumask_test_cpu(*cpu, p->cpus_ptr)) {
+			latest = c->key;
 			victim = *cpu;
 		}
 	}
@@ -43,8 +48,9 @@ static void preempt_latest(struct task_struct *p, __u64 key)
 	if (victim < 0)
 		return;
 	/* So that the next one to come does not choose the same CPU. */
-	set_key(victim, key);
-	count(ALPS_PREEMPTIONS);
+	set_running(victim, key, patience_ns);
+	if (latest != KEY_IDLE)
+		count(ALPS_PREEMPTIONS);
 	scx_bpf_kick_cpu(victim, SCX_VALUE(scx_kick_flags, SCX_KICK_PREEMPT));
 }
 
@@ -65,7 +71,7 @@ SEC("struct_ops/alps_enqueue")
 void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 {
 	struct task_ctx *tc = make_task_ctx(p);
-	struct decision d = { .slice_ns = fair_slice_ns, .key = KEY_SYSTEM };
+	__u64 slice_ns = fair_slice_ns, key = KEY_SYSTEM, patience_ns = 0;
 	bool cpu_found = false;
 	__s32 cpu;
 
@@ -78,24 +84,26 @@ void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 			advance_fair();
 			tc->arrived_ns = fair_ns;
 		}
-		decide(p, tc, &d);
-		count_runnable(tc, d.key != KEY_SYSTEM);
+		slice_ns = decide(p, tc);
+		key = tc->key;
+		patience_ns = tc->patience_ns;
+		count_runnable(tc, key != KEY_SYSTEM);
 	}
-	if (d.key == KEY_SYSTEM)
-		scx_bpf_dsq_insert_vtime(p, queue_of(SYSTEM, p), d.slice_ns, tc ? tc->vtime : system_vtime,
+	if (key == KEY_SYSTEM)
+		scx_bpf_dsq_insert_vtime(p, queue_of(SYSTEM, p), slice_ns, tc ? tc->vtime : system_vtime,
 					 enq_flags);
 	else
-		scx_bpf_dsq_insert_vtime(p, queue_of(FUNCTIONS, p), d.slice_ns, d.key, enq_flags);
+		scx_bpf_dsq_insert_vtime(p, queue_of(FUNCTIONS, p), slice_ns, key, enq_flags);
 	if (cpu_found) {
-		set_key(scx_bpf_task_cpu(p), d.key);
+		set_running(scx_bpf_task_cpu(p), key, patience_ns);
 		return;
 	}
 	cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
 	if (cpu >= 0) {
-		set_key(cpu, d.key);
+		set_running(cpu, key, patience_ns);
 		scx_bpf_kick_cpu(cpu, SCX_VALUE(scx_kick_flags, SCX_KICK_IDLE));
 	} else {
-		preempt_latest(p, d.key);
+		preempt_latest(p, key, patience_ns);
 	}
 }
 
@@ -103,10 +111,9 @@ SEC("struct_ops/alps_dispatch")
 void BPF_PROG(alps_dispatch, __s32 cpu, struct task_struct *prev)
 {
 	struct serving how = { .max_slice_ns = NO_LIMIT };
-	struct decision d = {};
 	struct task_ctx *tc = NULL;
 	bool goes_on = false;
-	__u64 max_slice_ns;
+	__u64 max_slice_ns, slice_ns = 0, key = KEY_SYSTEM;
 
 	if (prev)
 		end_promotion(prev, cpu);
@@ -116,29 +123,30 @@ void BPF_PROG(alps_dispatch, __s32 cpu, struct task_struct *prev)
 		tc = task_ctx(prev);
 		if (tc && bpf_cpumask_test_cpu(cpu, prev->cpus_ptr)) {
 			goes_on = true;
-			decide(prev, tc, &d);
-			count_runnable(tc, d.key != KEY_SYSTEM);
+			slice_ns = decide(prev, tc);
+			key = tc->key;
+			count_runnable(tc, key != KEY_SYSTEM);
 		}
 	}
 	if (serve_overdue(cpu, &max_slice_ns))
 		return;
-	how.limit = goes_on && d.key == KEY_SYSTEM ? tc->vtime : behind_all(SYSTEM);
+	how.limit = goes_on && key == KEY_SYSTEM ? tc->vtime : behind_all(SYSTEM);
 	if (serve(SYSTEM, cpu, &how))
 		return;
 	how.max_slice_ns = max_slice_ns;
-	how.limit = goes_on ? d.key : behind_all(FUNCTIONS);
-	if (!(goes_on && d.key == KEY_SYSTEM) && serve(FUNCTIONS, cpu, &how))
+	how.limit = goes_on ? key : behind_all(FUNCTIONS);
+	if (!(goes_on && key == KEY_SYSTEM) && serve(FUNCTIONS, cpu, &how))
 		return;
 	if (goes_on) {
 		count(ALPS_KEPT);
-		prev->scx.slice = d.slice_ns < max_slice_ns ? d.slice_ns : max_slice_ns;
-		set_key(cpu, d.key);
+		prev->scx.slice = slice_ns < max_slice_ns ? slice_ns : max_slice_ns;
+		set_running(cpu, key, tc->patience_ns);
 		return;
 	}
 	/* It is nobody's turn, but somebody may wait. */
 	how.limit = behind_all(OVERDUE);
 	if (!serve(OVERDUE, cpu, &how))
-		set_key(cpu, KEY_IDLE);
+		set_running(cpu, KEY_IDLE, KEY_IDLE);
 }
 
 SEC("struct_ops/alps_running")
@@ -146,14 +154,16 @@ void BPF_PROG(alps_running, struct task_struct *p)
 {
 	struct task_ctx *tc = task_ctx(p);
 	bool function = tc && tc->key != KEY_SYSTEM;
-	__u32 cpu = bpf_get_smp_processor_id();
+	struct cpu *c = cpu_of(bpf_get_smp_processor_id());
 
-	set_key(cpu, function && !tc->promoted ? tc->key : KEY_SYSTEM);
+	if (c) {
+		c->turn_ns = bpf_ktime_get_ns();
+		c->key = function && !tc->promoted ? tc->key : KEY_SYSTEM;
+		c->patience_ns = function && !tc->promoted ? tc->patience_ns : 0;
+	}
 	count(function ? ALPS_CLASS_TURNS : ALPS_SYSTEM_TURNS);
 	if (function && tc->promoted)
 		count(ALPS_PROMOTIONS);
-	if (cpu < ALPS_MAX_CPUS)
-		turn_ns[cpu] = bpf_ktime_get_ns();
 	if (tc && !function && (__s64)(tc->vtime - system_vtime) > 0)
 		system_vtime = tc->vtime;
 }
@@ -185,7 +195,7 @@ void BPF_PROG(alps_quiescent, struct task_struct *p, __u64 deq_flags)
 SEC("struct_ops/alps_cpu_release")
 void BPF_PROG(alps_cpu_release, __s32 cpu, struct scx_cpu_release_args *args)
 {
-	set_key(cpu, KEY_SYSTEM); /* nobody to preempt there */
+	set_running(cpu, KEY_SYSTEM, 0); /* nobody to preempt there */
 	scx_bpf_reenqueue_local();
 }
 
@@ -193,7 +203,7 @@ void BPF_PROG(alps_cpu_release, __s32 cpu, struct scx_cpu_release_args *args)
 SEC("struct_ops/alps_cpu_release_v2")
 void BPF_PROG(alps_cpu_release_v2, __s32 cpu, struct scx_cpu_release_args *args)
 {
-	set_key(cpu, KEY_SYSTEM);
+	set_running(cpu, KEY_SYSTEM, 0);
 	scx_bpf_reenqueue_local___v2();
 }
 
@@ -203,14 +213,14 @@ SEC("struct_ops/alps_cpu_online")
 void BPF_PROG(alps_cpu_online, __s32 cpu)
 {
 	__sync_fetch_and_add(&online_cpus, 1);
-	set_key(cpu, KEY_IDLE);
+	set_running(cpu, KEY_IDLE, KEY_IDLE);
 }
 
 SEC("struct_ops/alps_cpu_offline")
 void BPF_PROG(alps_cpu_offline, __s32 cpu)
 {
 	__sync_fetch_and_add(&online_cpus, -1);
-	set_key(cpu, KEY_SYSTEM); /* nobody to preempt there */
+	set_running(cpu, KEY_SYSTEM, 0); /* nobody to preempt there */
 }
 
 SEC("struct_ops/alps_init_task")

@@ -36,20 +36,18 @@ const (
 	SchedProgAlpsRunning      = "alps_running"
 	SchedProgAlpsSelectCpu    = "alps_select_cpu"
 	SchedProgAlpsStopping     = "alps_stopping"
-	SchedVarCpuKey            = "cpu_key"
+	SchedVarCpus              = "cpus"
 	SchedVarFairAtNs          = "fair_at_ns"
 	SchedVarFairNs            = "fair_ns"
 	SchedVarFairSliceNs       = "fair_slice_ns"
 	SchedVarMaxWaitNs         = "max_wait_ns"
 	SchedVarOnlineCpus        = "online_cpus"
 	SchedVarOrdinaryNs        = "ordinary_ns"
-	SchedVarPinnedScannedNs   = "pinned_scanned_ns"
 	SchedVarPossibleCpus      = "possible_cpus"
 	SchedVarPromotedSliceNs   = "promoted_slice_ns"
 	SchedVarRunnableFunctions = "runnable_functions"
 	SchedVarScannedNs         = "scanned_ns"
 	SchedVarSystemVtime       = "system_vtime"
-	SchedVarTurnNs            = "turn_ns"
 	SchedVarUnknownZero       = "unknown_zero"
 )
 
@@ -127,20 +125,18 @@ type SchedMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SchedVariableSpecs struct {
-	CpuKey            *ebpf.VariableSpec `ebpf:"cpu_key"`
+	Cpus              *ebpf.VariableSpec `ebpf:"cpus"`
 	FairAtNs          *ebpf.VariableSpec `ebpf:"fair_at_ns"`
 	FairNs            *ebpf.VariableSpec `ebpf:"fair_ns"`
 	FairSliceNs       *ebpf.VariableSpec `ebpf:"fair_slice_ns"`
 	MaxWaitNs         *ebpf.VariableSpec `ebpf:"max_wait_ns"`
 	OnlineCpus        *ebpf.VariableSpec `ebpf:"online_cpus"`
 	OrdinaryNs        *ebpf.VariableSpec `ebpf:"ordinary_ns"`
-	PinnedScannedNs   *ebpf.VariableSpec `ebpf:"pinned_scanned_ns"`
 	PossibleCpus      *ebpf.VariableSpec `ebpf:"possible_cpus"`
 	PromotedSliceNs   *ebpf.VariableSpec `ebpf:"promoted_slice_ns"`
 	RunnableFunctions *ebpf.VariableSpec `ebpf:"runnable_functions"`
 	ScannedNs         *ebpf.VariableSpec `ebpf:"scanned_ns"`
 	SystemVtime       *ebpf.VariableSpec `ebpf:"system_vtime"`
-	TurnNs            *ebpf.VariableSpec `ebpf:"turn_ns"`
 	UnknownZero       *ebpf.VariableSpec `ebpf:"unknown_zero"`
 }
 
@@ -189,20 +185,18 @@ func (m *SchedMaps) Close() error {
 //
 // It can be passed to LoadSchedObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SchedVariables struct {
-	CpuKey            *ebpf.Variable `ebpf:"cpu_key"`
+	Cpus              *ebpf.Variable `ebpf:"cpus"`
 	FairAtNs          *ebpf.Variable `ebpf:"fair_at_ns"`
 	FairNs            *ebpf.Variable `ebpf:"fair_ns"`
 	FairSliceNs       *ebpf.Variable `ebpf:"fair_slice_ns"`
 	MaxWaitNs         *ebpf.Variable `ebpf:"max_wait_ns"`
 	OnlineCpus        *ebpf.Variable `ebpf:"online_cpus"`
 	OrdinaryNs        *ebpf.Variable `ebpf:"ordinary_ns"`
-	PinnedScannedNs   *ebpf.Variable `ebpf:"pinned_scanned_ns"`
 	PossibleCpus      *ebpf.Variable `ebpf:"possible_cpus"`
 	PromotedSliceNs   *ebpf.Variable `ebpf:"promoted_slice_ns"`
 	RunnableFunctions *ebpf.Variable `ebpf:"runnable_functions"`
 	ScannedNs         *ebpf.Variable `ebpf:"scanned_ns"`
 	SystemVtime       *ebpf.Variable `ebpf:"system_vtime"`
-	TurnNs            *ebpf.Variable `ebpf:"turn_ns"`
 	UnknownZero       *ebpf.Variable `ebpf:"unknown_zero"`
 }
 

@@ -46,12 +46,8 @@ static void count_runnable(struct task_ctx *tc, bool yes)
 	__sync_fetch_and_add(&runnable_functions, yes ? 1 : -1);
 }
 
-struct decision {
-	__u64 slice_ns;
-	__u64 key; /* of cpu_key, and the order of functions */
-};
-
-static void decide(struct task_struct *p, struct task_ctx *tc, struct decision *d)
+/* Gives the task its place in the order, its key, and returns its slice. */
+static __u64 decide(struct task_struct *p, struct task_ctx *tc)
 {
 	struct alps_class *class = class_of(p, tc);
 	__u64 attained_ns = account(p, tc);
@@ -64,16 +60,13 @@ static void decide(struct task_struct *p, struct task_ctx *tc, struct decision *
 		/* Sleeping earns no more than a slice of credit. */
 		if ((__s64)(tc->vtime - (system_vtime - fair_slice_ns)) < 0)
 			tc->vtime = system_vtime - fair_slice_ns;
-		tc->key = d->key = KEY_SYSTEM;
-		d->slice_ns = fair_slice_ns;
-		return;
+		tc->key = KEY_SYSTEM;
+		tc->patience_ns = 0;
+		return fair_slice_ns;
 	}
 	/* Who is pushed aside within a slice keeps the rest of it, and its place. */
-	if (tc->key != KEY_SYSTEM && (__s64)(tc->slice_end_ns - tc->counted_ns) > 0) {
-		d->key = tc->key;
-		d->slice_ns = tc->slice_end_ns - tc->counted_ns;
-		return;
-	}
+	if (tc->key != KEY_SYSTEM && (__s64)(tc->slice_end_ns - tc->counted_ns) > 0)
+		return tc->slice_end_ns - tc->counted_ns;
 	step = &class->steps[0];
 	for (__u32 i = 1; i < ALPS_MAX_STEPS; i++) {
 		if (i >= class->steps_len)
@@ -96,9 +89,10 @@ static void decide(struct task_struct *p, struct task_ctx *tc, struct decision *
 		attained_ns = ALPS_RANK_NS;
 	if (class->steps_len == 1 && patience_ns < attained_ns * step->stretch / 2)
 		patience_ns = attained_ns * step->stretch / 2;
-	tc->key = d->key = tc->arrived_ns + patience_ns;
+	tc->patience_ns = patience_ns;
+	tc->key = tc->arrived_ns + patience_ns;
 	tc->slice_end_ns = tc->counted_ns + slice_ns;
-	d->slice_ns = slice_ns;
+	return slice_ns;
 }
 
 #endif

@@ -73,7 +73,10 @@ static bool serve_queue(__u64 dsq, __s32 cpu, const struct serving *how)
 		if (p->scx.slice > how->max_slice_ns)
 			scx_bpf_dsq_move_set_slice(&it, how->max_slice_ns);
 		if (scx_bpf_dsq_move(&it, p, SCX_VALUE(scx_dsq_id_flags, SCX_DSQ_LOCAL), 0)) {
-			set_key(cpu, tc && !how->promote ? tc->key : KEY_SYSTEM);
+			if (tc && !how->promote)
+				set_running(cpu, tc->key, tc->patience_ns);
+			else
+				set_running(cpu, KEY_SYSTEM, 0);
 			served = true;
 			break;
 		}
@@ -159,13 +162,14 @@ static bool serve_overdue(__s32 cpu, __u64 *max_slice_ns)
 	struct serving how = { .max_slice_ns = promoted_slice_ns, .promote = true };
 	__u64 now = bpf_ktime_get_ns();
 	__s64 left_ns = ordinary_ns - now;
+	struct cpu *c = cpu_of(cpu);
 
 	*max_slice_ns = NO_LIMIT;
 	if (!max_wait_ns)
 		return false;
 	find_overdue(SHARED(FUNCTIONS), SHARED(OVERDUE), &scanned_ns, now);
-	if (cpu >= 0 && cpu < ALPS_MAX_CPUS && scx_bpf_dsq_nr_queued(PINNED(FUNCTIONS, cpu)))
-		find_overdue(PINNED(FUNCTIONS, cpu), PINNED(OVERDUE, cpu), &pinned_scanned_ns[cpu], now);
+	if (c && scx_bpf_dsq_nr_queued(PINNED(FUNCTIONS, cpu)))
+		find_overdue(PINNED(FUNCTIONS, cpu), PINNED(OVERDUE, cpu), &c->scanned_ns, now);
 	if (!scx_bpf_dsq_nr_queued(SHARED(OVERDUE)) && !scx_bpf_dsq_nr_queued(PINNED(OVERDUE, cpu)))
 		return false;
 	*max_slice_ns = left_ns > (__s64)promoted_slice_ns ? left_ns : promoted_slice_ns;
@@ -179,11 +183,12 @@ static void end_promotion(struct task_struct *prev, __s32 cpu)
 {
 	struct task_ctx *tc = task_ctx(prev);
 	__u64 now = bpf_ktime_get_ns();
+	struct cpu *c = cpu_of(cpu);
 
-	if (!tc || !tc->promoted || cpu < 0 || cpu >= ALPS_MAX_CPUS)
+	if (!tc || !tc->promoted || !c)
 		return;
 	tc->promoted = 0;
-	ordinary_ns = now + (now - turn_ns[cpu]) / (online_cpus ?: 1);
+	ordinary_ns = now + (now - c->turn_ns) / (online_cpus ?: 1);
 }
 
 /* Far enough behind any place in a queue that nothing is after it. */

@@ -14,7 +14,7 @@ const volatile __u64 promoted_slice_ns = 1000000;
 /* CPUs that may ever be online. */
 const volatile __u32 possible_cpus = 1;
 
-/* What a CPU runs, in cpu_key: a function by its key, or one of these. */
+/* The key of what a CPU runs: a function's virtual deadline, or one of these. */
 #define KEY_SYSTEM 0
 #define KEY_IDLE ~0ULL
 
@@ -77,6 +77,7 @@ struct task_ctx {
 	__u64 queued_ns;    /* when it was last queued */
 	__u64 slice_end_ns; /* functions: CPU time of the task at which the slice at hand is used up */
 	__u64 key;          /* functions: virtual deadline, for the slice at hand; else KEY_SYSTEM */
+	__u64 patience_ns;  /* the part of it that is its rank's; system tasks: 0 */
 	__u32 cpu_found;    /* select_cpu has found an idle CPU for it */
 	__u32 promoted;     /* its turn is out of turn */
 	__u32 counted;      /* it is one of runnable_functions */
@@ -101,12 +102,19 @@ struct {
 	__type(value, struct name_buf);
 } names SEC(".maps");
 
-/* Key of the task that each CPU runs or is about to run. It changes when a
- * CPU has chosen, not when the task before has stopped: that one is queued in
- * between, and would else see a CPU without a task and preempt its successor.
- * Read without a lock by CPUs that look for somebody to preempt: an outdated
- * value costs one needless or one late preemption. */
-__u64 cpu_key[ALPS_MAX_CPUS];
+/*
+ * What each CPU does. Its task is the one that it runs or is about to run: that
+ * changes when a CPU has chosen, not when the task before has stopped, which is
+ * queued in between, and would else see a CPU without a task and preempt its
+ * successor. Read without a lock by CPUs that look for somebody to preempt: an
+ * outdated value costs one needless or one late preemption.
+ */
+struct cpu {
+	__u64 key;         /* of its task */
+	__u64 patience_ns; /* of its task */
+	__u64 turn_ns;     /* when its turn began */
+	__u64 scanned_ns;  /* when the starvation bound looked last into the CPU's own queue */
+} cpus[ALPS_MAX_CPUS];
 
 /* Virtual time of the system task that ran last. Races lose an update of a
  * value that only moves newcomers near the others. */
@@ -119,16 +127,11 @@ __u64 system_vtime;
  */
 __u32 unknown_zero;
 
-/* When the starvation bound looked last into the queue for all CPUs, and into
- * that of each CPU. */
+/* When the starvation bound looked last into the queue for all CPUs. */
 __u64 scanned_ns;
-__u64 pinned_scanned_ns[ALPS_MAX_CPUS];
 
 /* Until when nobody is served out of turn. */
 __u64 ordinary_ns;
-
-/* When each CPU's turn began. */
-__u64 turn_ns[ALPS_MAX_CPUS];
 
 /*
  * Fair time goes at the speed at which each runnable function would run if they
@@ -141,16 +144,21 @@ __u64 fair_at_ns;
 __u64 runnable_functions;
 __u64 online_cpus;
 
-static inline void set_key(__s32 cpu, __u64 key)
+/* NULL for CPUs beyond those that are known: nobody preempts there. */
+static inline struct cpu *cpu_of(__s32 cpu)
 {
-	if (cpu >= 0 && cpu < ALPS_MAX_CPUS)
-		cpu_key[cpu] = key;
+	return cpu >= 0 && cpu < ALPS_MAX_CPUS ? &cpus[cpu] : NULL;
 }
 
-/* CPUs beyond those that are known are nobody's to preempt. */
-static inline __u64 get_key(__s32 cpu)
+/* Says what a CPU is about to run. */
+static inline void set_running(__s32 cpu, __u64 key, __u64 patience_ns)
 {
-	return cpu >= 0 && cpu < ALPS_MAX_CPUS ? cpu_key[cpu] : KEY_SYSTEM;
+	struct cpu *c = cpu_of(cpu);
+
+	if (!c)
+		return;
+	c->key = key;
+	c->patience_ns = patience_ns;
 }
 
 static inline void count(__u32 counter)

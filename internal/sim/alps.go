@@ -69,7 +69,7 @@ func checkLate(jobs []Job) error {
 }
 
 func (p ALPS) discipline(e *engine) discipline {
-	return &alps{e: e, ALPS: p, tasks: make([]alpsTask, len(e.jobs)), running: make([]int64, len(e.cpus)), table: -1}
+	return &alps{e: e, ALPS: p, tasks: make([]alpsTask, len(e.jobs)), running: make([]running, len(e.cpus)), table: -1}
 }
 
 // alps is the state of [ALPS].
@@ -79,7 +79,13 @@ type alps struct {
 	table   int // index of the table in force; -1 for none
 	byRank  map[uint32]uint64
 	tasks   []alpsTask // by place
-	running []int64    // key of the job on each CPU
+	running []running  // by CPU
+
+	// fresh are the jobs that have become ready at freshNs; from freshAt on,
+	// nobody's turn has been ended for them yet.
+	fresh   []int32
+	freshNs int64
+	freshAt int
 
 	// Entries of jobs that no longer wait stay in byDeadline and byWait until
 	// they come up.
@@ -98,6 +104,7 @@ type alps struct {
 type alpsTask struct {
 	arrivedNs  int64 // fair time of its arrival
 	key        int64 // keySystem, or the deadline for the slice at hand
+	patienceNs int64 // the part of the key that is its rank's; system tasks: 0
 	vtime      int64
 	countedNs  int64 // attained CPU time that is in vtime
 	sliceEndNs int64 // attained CPU time at which the slice is used up
@@ -107,13 +114,18 @@ type alpsTask struct {
 	state      taskState
 }
 
+// running is what a CPU runs: the key and the patience of its job.
+type running struct {
+	key, patienceNs int64
+}
+
 type taskState uint8
 
 const (
 	toBe taskState = iota
 	waiting
-	running
-	runningPromoted
+	onCPU
+	promoted
 	asleep
 )
 
@@ -125,7 +137,7 @@ func (s *alps) decide(job int32) {
 	s.account(t, attainedNs)
 	if len(steps) == 0 {
 		t.vtime = max(t.vtime, s.systemVtime-fairSliceNs)
-		t.key, t.sliceNs = keySystem, fairSliceNs
+		t.key, t.patienceNs, t.sliceNs = keySystem, 0, fairSliceNs
 		return
 	}
 	if t.key != keySystem && t.sliceEndNs > attainedNs {
@@ -146,6 +158,7 @@ func (s *alps) decide(job int32) {
 			patienceNs = max(patienceNs, min(attainedNs, alpsRankNs)*int64(s.Stretch)/2)
 		}
 	}
+	t.patienceNs = patienceNs
 	t.key = t.arrivedNs + patienceNs
 }
 
@@ -181,6 +194,10 @@ func (s *alps) ready(job int32, why reason) {
 	s.countRunnable(t, t.key != keySystem)
 	t.state = waiting
 	t.queuedNs = s.e.nowNs
+	if s.freshNs != s.e.nowNs {
+		s.fresh, s.freshNs, s.freshAt = s.fresh[:0], s.e.nowNs, 0
+	}
+	s.fresh = append(s.fresh, job)
 	if t.key == keySystem {
 		s.system.push(entry{t.vtime, int(job)})
 		return
@@ -270,7 +287,7 @@ func (s *alps) turnNs(sliceNs int64) int64 {
 
 func (s *alps) next() int32 {
 	if job := s.starved(); job != none {
-		s.tasks[job].state = runningPromoted
+		s.tasks[job].state = promoted
 		return job
 	}
 	if len(s.system) > 0 {
@@ -286,12 +303,12 @@ func (s *alps) next() int32 {
 
 func (s *alps) started(cpu, job int32) (budgetNs int64) {
 	t := &s.tasks[job]
-	if t.state == runningPromoted {
-		s.running[cpu] = keySystem
+	if t.state == promoted {
+		s.running[cpu] = running{keySystem, 0}
 		return promotedSliceNs
 	}
-	t.state = running
-	s.running[cpu] = t.key
+	t.state = onCPU
+	s.running[cpu] = running{t.key, t.patienceNs}
 	if t.key == keySystem {
 		s.systemVtime = max(s.systemVtime, t.vtime)
 		return t.sliceNs
@@ -319,8 +336,8 @@ func (s *alps) expired(cpu, job int32) (budgetNs int64, goOn bool) {
 			return 0, false
 		}
 	}
-	t.state = running
-	s.running[cpu] = t.key
+	t.state = onCPU
+	s.running[cpu] = running{t.key, t.patienceNs}
 	if t.key == keySystem {
 		return t.sliceNs, true
 	}
@@ -331,7 +348,7 @@ func (s *alps) stopped(cpu, job int32, ranNs int64) {
 	t := &s.tasks[job]
 	s.advanceFair()
 	s.countRunnable(t, false)
-	if t.state == runningPromoted {
+	if t.state == promoted {
 		// As much time again is for those whose turn it is.
 		s.ordinaryNs = s.e.nowNs + ranNs/int64(len(s.running))
 	}
@@ -339,21 +356,27 @@ func (s *alps) stopped(cpu, job int32, ranNs int64) {
 	t.state = asleep
 }
 
-// preempt ends the turn with the latest key for an earlier one.
+// preempt ends, for a job that has become ready, the turn with the latest key of a
+// worse rank.
 func (s *alps) preempt() int32 {
-	key := int64(keySystem)
-	if len(s.system) == 0 {
-		e, ok := s.first()
-		if !ok {
-			return none
-		}
-		key = e.key
+	if s.freshNs != s.e.nowNs {
+		return none
 	}
-	latest, victim := key, int32(none)
-	for n, running := range s.running {
-		if running > latest {
-			latest, victim = running, int32(n)
+	for s.freshAt < len(s.fresh) {
+		t := &s.tasks[s.fresh[s.freshAt]]
+		s.freshAt++
+		if t.state != waiting {
+			continue
+		}
+		latest, victim := t.key, int32(none)
+		for n, r := range s.running {
+			if r.key > latest && r.patienceNs > t.patienceNs {
+				latest, victim = r.key, int32(n)
+			}
+		}
+		if victim != none {
+			return victim
 		}
 	}
-	return victim
+	return none
 }

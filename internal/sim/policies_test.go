@@ -144,6 +144,13 @@ func TestALPSByHand(t *testing.T) {
 			ALPS{Tables: []Table{rankTable([2]int64{10, 10}, [2]int64{10, 20})}, Stretch: 2}, []float64{220, 160},
 		},
 		{
+			// The first sleeps from 20 to 30. When it wakes the other one of its rank
+			// runs, which came later: it is let finish its slice at 70.
+			"within a rank nobody is ended",
+			[]Job{{Class: 1, CPUNs: 40 * ms, BlockNs: 10 * ms, Sleeps: 1}, {Class: 1, ArrivalNs: 5 * ms, CPUNs: 100 * ms}}, 1,
+			ALPS{Tables: []Table{rankTable([2]int64{10, 10}, [2]int64{50, 100})}}, []float64{90, 140},
+		},
+		{
 			// Two steps say themselves what is thought of it: due at 20 throughout,
 			// it goes on.
 			"not if its class has steps", classJobs([3]int64{0, 0, 200}, [3]int64{1, 90, 20}), 1,
