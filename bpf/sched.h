@@ -26,11 +26,11 @@
 #define ALPS_NO_CLASS 0
 
 struct alps_step {
-	__u64 from_ns;     /* CPU time the invocation has used, from which the step holds */
-	__u64 slice_ns;    /* guaranteed slice; 0: none, the fair slice is given */
-	__u64 patience_ns; /* how long it may be made to wait for others; by rank */
-	__u32 rank;        /* 1 is served first */
-	__u32 stretch;     /* patience by ns of CPU time needed; 0: strict ranks */
+	__u64 from_ns;  /* CPU time the invocation has used, from which the step holds */
+	__u64 slice_ns; /* guaranteed slice; 0: none, the fair slice is given */
+	__u64 need_ns;  /* CPU time needed, from which patience comes; grows with rank */
+	__u32 rank;     /* 1 is served first */
+	__u32 stretch;  /* patience by ns of CPU time needed, on one CPU; 0: strict ranks */
 };
 
 /*
@@ -51,6 +51,18 @@ struct alps_class {
 
 _Static_assert(sizeof(struct alps_step) == 32, "alps_step");
 _Static_assert(sizeof(struct alps_class) == 24 + ALPS_MAX_STEPS * 32, "alps_class");
+
+/*
+ * How long a function may be passed by after its arrival, in fair time, that needs
+ * so much CPU time: stretch times that on one CPU, and the nearer to it the more
+ * CPUs there are (docs/decisions/0010).
+ */
+static inline __u64 alps_patience_ns(const struct alps_step *step, __u64 need_ns, __u64 cpus)
+{
+	if (!step->stretch)
+		return step->rank * ALPS_RANK_NS;
+	return need_ns + need_ns * (step->stretch - 1) / cpus;
+}
 
 /*
  * The policy in force as text, for people: CSV in chunks, in a map of its own.

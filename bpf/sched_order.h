@@ -53,8 +53,7 @@ static __u64 decide(struct task_struct *p, struct task_ctx *tc)
 	__u64 attained_ns = account(p, tc);
 	struct alps_step *step;
 	__u64 until_ns = ~0ULL;
-	__u64 patience_ns;
-	__u64 slice_ns;
+	__u64 slice_ns, need_ns;
 
 	if (!class) {
 		/* Sleeping earns no more than a slice of credit. */
@@ -84,13 +83,13 @@ static __u64 decide(struct task_struct *p, struct task_ctx *tc)
 	 * it, but for one that needs half as much as it has used. (Not all of it:
 	 * demands vary, and most that have passed the mean are nearly done.) A
 	 * class with several steps says itself what is to be thought of it. */
-	patience_ns = step->patience_ns;
-	if (attained_ns > ALPS_RANK_NS) /* the product stays below 2^50 */
+	need_ns = step->need_ns;
+	if (attained_ns > ALPS_RANK_NS) /* the product in alps_patience_ns stays below 2^50 */
 		attained_ns = ALPS_RANK_NS;
-	if (class->steps_len == 1 && patience_ns < attained_ns * step->stretch / 2)
-		patience_ns = attained_ns * step->stretch / 2;
-	tc->patience_ns = patience_ns;
-	tc->key = tc->arrived_ns + patience_ns;
+	if (class->steps_len == 1 && need_ns < attained_ns / 2)
+		need_ns = attained_ns / 2;
+	tc->patience_ns = alps_patience_ns(step, need_ns, online_cpus ?: 1);
+	tc->key = tc->arrived_ns + tc->patience_ns;
 	tc->slice_end_ns = tc->counted_ns + slice_ns;
 	return slice_ns;
 }

@@ -52,6 +52,18 @@ EOF
 
 What follows from both for the defaults is in [decision 11](decisions/0011-defaults-of-alps-tune.md).
 
+## Stretch
+
+`alps` with other values of `--stretch`, by the Gittins index, on the workloads above: mean turnaround over that of SRPT,
+and beside it that of the class with the longest demand over the same under EEVDF, where over 1 means that it is worse
+off. The means of three seeds.
+
+EOF
+	docs/experiments/stretch.sh
+	cat <<'EOF'
+
+What follows from it is in [decision 10](decisions/0010-fair-time.md).
+
 ## Mistaken predictions
 
 The study that ALPS rests on found that SRPT comes close to itself if all predictions are wrong but the error is

@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"alps/bpf"
+	"alps/internal/patience"
 )
 
 // hashGoldens are hashes as the C header computes them; TestHeader computes
@@ -100,7 +101,6 @@ func TestHeader(t *testing.T) {
 		{"ALPS_MAX_STEPS", MaxSteps},
 		{"ALPS_MAX_DEPTH", MaxDepth},
 		{"ALPS_MAX_RANK", MaxRank},
-		{"ALPS_RANK_NS", rankNs},
 		{"ALPS_NAME_LEN - 1", maxCgroupName},
 		{"ALPS_NO_CLASS", noClass},
 		{"ALPS_TEXT_CHUNK", textChunk},
@@ -110,9 +110,14 @@ func TestHeader(t *testing.T) {
 		{"sizeof(struct alps_step)", uint64(binary.Size(step))},
 		{"offsetof(struct alps_step, from_ns)", uint64(unsafe.Offsetof(step.FromNs))},
 		{"offsetof(struct alps_step, slice_ns)", uint64(unsafe.Offsetof(step.SliceNs))},
-		{"offsetof(struct alps_step, patience_ns)", uint64(unsafe.Offsetof(step.PatienceNs))},
+		{"offsetof(struct alps_step, need_ns)", uint64(unsafe.Offsetof(step.NeedNs))},
 		{"offsetof(struct alps_step, rank)", uint64(unsafe.Offsetof(step.Rank))},
 		{"offsetof(struct alps_step, stretch)", uint64(unsafe.Offsetof(step.Stretch))},
+
+		{"alps_patience_ns(&(struct alps_step){ .rank = 3, .stretch = 0 }, 100, 2)", 3 << 40},
+		{"alps_patience_ns(&(struct alps_step){ .rank = 3, .stretch = 4 }, 100, 1)", patience.Ns(100, 4, 1)},
+		{"alps_patience_ns(&(struct alps_step){ .rank = 3, .stretch = 4 }, 101, 2)", patience.Ns(101, 4, 2)},
+		{"alps_patience_ns(&(struct alps_step){ .rank = 3, .stretch = 1000 }, 3600000000, 7)", patience.Ns(3600000000, 1000, 7)},
 
 		{"sizeof(struct alps_class)", uint64(binary.Size(class))},
 		{"offsetof(struct alps_class, generation)", uint64(unsafe.Offsetof(class.Generation))},

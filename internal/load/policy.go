@@ -8,12 +8,11 @@ import (
 	"alps/internal/stream"
 )
 
-// Bounds of a policy. The first four are those of bpf/sched.h.
+// Bounds of a policy. The first three are those of bpf/sched.h.
 const (
 	MaxSteps      = 8             // rows (from_ns steps) a class
 	MaxDepth      = 16            // levels of nested cgroups
 	MaxRank       = 1<<20 - 1     // worst rank
-	rankNs        = 1 << 40       // patience of a rank, where ranks are strict
 	MaxClasses    = 65536         // keys a policy
 	MaxSliceNs    = 1_000_000_000 // longest guaranteed slice
 	maxComm       = 15            // bytes of a thread's name
@@ -97,10 +96,10 @@ func Check(w *stream.Window[stream.Policy]) (*Table, error) {
 	return t, nil
 }
 
-// patience returns for each rank of the policy how long its functions may be
-// passed by after their arrival; see [patience.ByRank]. It returns nil where
-// ranks are to be strict: with a stretch of 0, and if some row has no demand.
-func (t *Table) patience(stretch int) map[uint32]uint64 {
+// needs returns for each rank of the policy the CPU time from which the patience of
+// its functions comes; see [patience.NeedByRank]. It returns nil where ranks are to
+// be strict: with a stretch of 0, and if some row has no demand.
+func (t *Table) needs(stretch int) map[uint32]uint64 {
 	if stretch == 0 {
 		return nil
 	}
@@ -113,7 +112,7 @@ func (t *Table) patience(stretch int) map[uint32]uint64 {
 			demandNs[step.Rank] = max(demandNs[step.Rank], step.DemandNs)
 		}
 	}
-	return patience.ByRank(demandNs, stretch)
+	return patience.NeedByRank(demandNs, stretch)
 }
 
 // parseKey returns the hash of a key, or what is wrong with it.

@@ -140,38 +140,36 @@ func TestCheckMostKeys(t *testing.T) {
 	}
 }
 
-func TestPatience(t *testing.T) {
-	const hour = patience.MaxNs
+func TestNeeds(t *testing.T) {
 	for _, c := range []struct {
 		name, rows string
 		stretch    int
 		want       map[uint32]uint64
 	}{
-		{"stretch times the demand", "1,a,comm:a,0,1,0,100\n1,b,comm:b,0,2,0,300\n", 15, map[uint32]uint64{1: 1500, 2: 4500}},
-		{"no less than a better rank's", "1,a,comm:a,0,1,0,300\n1,b,comm:b,0,2,0,100\n1,c,comm:c,0,3,0,301\n", 2, map[uint32]uint64{1: 600, 2: 600, 3: 602}},
+		{"the demand", "1,a,comm:a,0,1,0,100\n1,b,comm:b,0,2,0,300\n", 15, map[uint32]uint64{1: 100, 2: 300}},
+		{"no less than a better rank's", "1,a,comm:a,0,1,0,300\n1,b,comm:b,0,2,0,100\n1,c,comm:c,0,3,0,301\n", 2, map[uint32]uint64{1: 300, 2: 300, 3: 301}},
 		{"the longest of a rank's", "1,a,comm:a,0,4,0,10\n1,b,comm:b,0,4,0,30\n1,c,comm:c,0,4,0,20\n", 1, map[uint32]uint64{4: 30}},
 		{"steps have ranks of their own", "1,a,comm:a,0,1,0,10\n1,a,comm:a,50,3,0,90\n1,b,comm:b,0,2,0,20\n", 1, map[uint32]uint64{1: 10, 2: 20, 3: 90}},
-		{"at most an hour", "1,a,comm:a,0,1,0,5\n1,b,comm:b,0,2,0,9223372036854775807\n", 1000, map[uint32]uint64{1: 5000, 2: hour}},
+		{"at most an hour's stretch", "1,a,comm:a,0,1,0,5\n1,b,comm:b,0,2,0,9223372036854775807\n", 1000, map[uint32]uint64{1: 5, 2: patience.MaxNs / 1000}},
 		{"strict with a stretch of 0", "1,a,comm:a,0,1,0,100\n", 0, nil},
 		{"strict without a demand", "1,a,comm:a,0,1,0,100\n1,b,comm:b,0,2,0,0\n", 15, nil},
 		{"strict without a step's demand", "1,a,comm:a,0,1,0,100\n1,a,comm:a,7,2,0,0\n", 15, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := table(t, c.rows).patience(c.stretch)
+			got := table(t, c.rows).needs(c.stretch)
 			if (got == nil) != (c.want == nil) || !maps.Equal(got, c.want) {
-				t.Errorf("patience %v, want %v", got, c.want)
+				t.Errorf("needs %v, want %v", got, c.want)
 			}
 		})
 	}
 }
 
-// Where ranks are strict, a rank is 2^40 ns of patience and nothing stretches.
+// Where ranks are strict, nothing is needed and nothing stretches.
 func TestRecords(t *testing.T) {
 	rows := "1,a,comm:a,0,1,11,100\n1,b,comm:b,0,3,0,200\n1,a,comm:a,50,2,12,300\n"
-	const strict = 1 << 40
 	for stretch, want := range map[int][]stepRecord{
-		0: {{0, 11, strict, 1, 0}, {50, 12, 2 * strict, 2, 0}, {0, 0, 3 * strict, 3, 0}},
-		2: {{0, 11, 200, 1, 2}, {50, 12, 600, 2, 2}, {0, 0, 600, 3, 2}},
+		0: {{0, 11, 0, 1, 0}, {50, 12, 0, 2, 0}, {0, 0, 0, 3, 0}},
+		2: {{0, 11, 100, 1, 2}, {50, 12, 300, 2, 2}, {0, 0, 300, 3, 2}},
 	} {
 		checked := table(t, rows)
 		got := checked.records(classRecord{Generation: 7, ExpiresNs: 9}, stretch)

@@ -42,7 +42,7 @@ type Options struct {
 	// Stretch is how many times as long as if all shared the CPUs evenly a
 	// function may take before functions of better ranks no longer pass it by,
 	// and also how patient one has to be that has used more than its class does.
-	// 0 makes ranks strict, as does a policy without demands. Up to
+	// That is on one CPU; see [patience.Ns]. 0 makes ranks strict, as does a policy without demands. Up to
 	// [patience.MaxStretch].
 	Stretch int
 	// FairSlice is the slice of a task without a guaranteed one; 0: the

@@ -20,8 +20,8 @@ const (
 )
 
 type stepRecord struct {
-	FromNs, SliceNs, PatienceNs uint64
-	Rank, Stretch               uint32
+	FromNs, SliceNs, NeedNs uint64
+	Rank, Stretch           uint32
 }
 
 type classRecord struct {
@@ -91,15 +91,15 @@ func monotonicNs() int64 {
 // The frame has what is the same in all of them.
 func (t *Table) records(frame classRecord, stretch int) entries {
 	e := entries{[]uint64{noClass}, []classRecord{frame}}
-	patience := t.patience(stretch)
+	needs := t.needs(stretch)
 	for i, class := range t.Classes {
 		record := frame
 		record.StepsLen, record.ID = uint32(len(class.Steps)), uint32(i)
 		for j, step := range class.Steps {
 			r := &record.Steps[j]
-			*r = stepRecord{FromNs: step.FromNs, SliceNs: step.SliceNs, Rank: step.Rank, PatienceNs: uint64(step.Rank) * rankNs}
-			if patience != nil {
-				r.PatienceNs, r.Stretch = patience[step.Rank], uint32(stretch)
+			*r = stepRecord{FromNs: step.FromNs, SliceNs: step.SliceNs, Rank: step.Rank}
+			if needs != nil {
+				r.NeedNs, r.Stretch = needs[step.Rank], uint32(stretch)
 			}
 		}
 		e.keys, e.records = append(e.keys, class.Hash), append(e.records, record)

@@ -19,7 +19,8 @@ import (
 type ALPS struct {
 	Tables []Table // by FromNs
 	// Stretch is how many times as long a function may take as it would if all
-	// shared the CPUs evenly; 0 makes ranks strict. At most patience.MaxStretch.
+	// shared the CPU evenly, on one CPU; see [patience.Ns]. 0 makes ranks strict. At
+	// most patience.MaxStretch.
 	Stretch int
 	// MaxWaitNs is how long a function waits before it is served out of turn;
 	// 0: for ever.
@@ -76,10 +77,10 @@ func (p ALPS) discipline(e *engine) discipline {
 type alps struct {
 	ALPS
 	e       *engine
-	table   int // index of the table in force; -1 for none
-	byRank  map[uint32]uint64
-	tasks   []alpsTask // by place
-	running []running  // by CPU
+	table   int               // index of the table in force; -1 for none
+	needs   map[uint32]uint64 // by rank, ns
+	tasks   []alpsTask        // by place
+	running []running         // by CPU
 
 	// fresh are the jobs that have become ready at freshNs; from freshAt on,
 	// nobody's turn has been ended for them yet.
@@ -152,11 +153,12 @@ func (s *alps) decide(job int32) {
 	t.sliceNs = min(t.sliceNs, untilNs-attainedNs)
 	t.sliceEndNs = attainedNs + t.sliceNs
 	patienceNs := int64(step.Rank) * alpsRankNs
-	if s.byRank != nil {
-		patienceNs = int64(s.byRank[uint32(step.Rank)])
+	if s.needs != nil {
+		needNs := s.needs[uint32(step.Rank)]
 		if len(steps) == 1 {
-			patienceNs = max(patienceNs, min(attainedNs, alpsRankNs)*int64(s.Stretch)/2)
+			needNs = max(needNs, uint64(min(attainedNs, alpsRankNs)/2))
 		}
+		patienceNs = int64(patience.Ns(needNs, s.Stretch, len(s.running)))
 	}
 	t.patienceNs = patienceNs
 	t.key = t.arrivedNs + patienceNs
@@ -166,7 +168,7 @@ func (s *alps) decide(job int32) {
 func (s *alps) stepsNow(class int32) []Step {
 	for s.table+1 < len(s.Tables) && s.Tables[s.table+1].FromNs <= s.e.nowNs {
 		s.table++
-		s.byRank = s.Tables[s.table].patience(s.Stretch)
+		s.needs = s.Tables[s.table].needs(s.Stretch)
 	}
 	if s.table < 0 {
 		return nil

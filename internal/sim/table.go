@@ -83,9 +83,9 @@ func stepAt(steps []Step, attainedNs int64) (step Step, untilNs int64) {
 	return step, untilNs
 }
 
-// patience is what [patience.ByRank] says of the ranks of a table; nil where
+// needs is what [patience.NeedByRank] says of the ranks of a table; nil where
 // ranks are strict.
-func (t *Table) patience(stretch int) map[uint32]uint64 {
+func (t *Table) needs(stretch int) map[uint32]uint64 {
 	if stretch == 0 {
 		return nil
 	}
@@ -101,5 +101,5 @@ func (t *Table) patience(stretch int) map[uint32]uint64 {
 	if !known {
 		return nil
 	}
-	return patience.ByRank(demandNs, stretch)
+	return patience.NeedByRank(demandNs, stretch)
 }
