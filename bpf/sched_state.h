@@ -145,9 +145,14 @@ __u64 runnable_functions;
 __u64 online_cpus;
 
 /* NULL for CPUs beyond those that are known: nobody preempts there. */
-static inline struct cpu *cpu_of(__s32 cpu)
+static inline struct cpu *cpu_of(__u32 cpu)
 {
-	return cpu >= 0 && cpu < ALPS_MAX_CPUS ? &cpus[cpu] : NULL;
+	if (cpu >= ALPS_MAX_CPUS)
+		return NULL;
+	/* Says nothing new, but in a form that no compiler can move away from
+	 * where the verifier needs it. */
+	barrier_var(cpu);
+	return &cpus[cpu & (ALPS_MAX_CPUS - 1)];
 }
 
 /* Says what a CPU is about to run. */
