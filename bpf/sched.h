@@ -45,7 +45,7 @@ struct alps_class {
 	__u64 generation; /* of the policy; every entry of one policy has the same */
 	__u64 expires_ns; /* CLOCK_MONOTONIC from which on it holds no more, likewise; 0: never */
 	__u32 steps_len;  /* 1 to ALPS_MAX_STEPS; 0 in the ALPS_NO_CLASS entry */
-	__u32 id;         /* row of the class in the policy as loaded */
+	__u32 fallback;   /* 1: only for tasks whose name is no key either */
 	struct alps_step steps[ALPS_MAX_STEPS]; /* by from_ns; the first has 0 */
 };
 

@@ -86,7 +86,7 @@ static struct alps_class *class_of(struct task_struct *p, struct task_ctx *tc)
 	struct cgroup *cgroup = p->cgroups->dfl_cgrp;
 	__u64 cgroup_id = cgroup->kn->id;
 	struct alps_class *class = policy_entry(tc->key_hash);
-	__u64 comm[2];
+	__u64 comm[2], by_comm;
 
 	read_comm(p, comm);
 	if (!class || class->generation != tc->generation || cgroup_id != tc->cgroup_id ||
@@ -96,9 +96,14 @@ static struct alps_class *class_of(struct task_struct *p, struct task_ctx *tc)
 		tc->comm[0] = comm[0];
 		tc->comm[1] = comm[1];
 		tc->key_hash = find_by_cgroup(cgroup);
-		if (tc->key_hash == ALPS_NO_CLASS)
-			tc->key_hash = find_by_comm(comm);
 		class = policy_entry(tc->key_hash);
+		if (!class || class->fallback || tc->key_hash == ALPS_NO_CLASS) {
+			by_comm = find_by_comm(comm);
+			if (by_comm != ALPS_NO_CLASS) {
+				tc->key_hash = by_comm;
+				class = policy_entry(by_comm);
+			}
+		}
 		if (!class)
 			return NULL;
 		tc->generation = class->generation;

@@ -18,11 +18,12 @@ type flags struct {
 	Pins string `name:"pins" default:"/sys/fs/bpf/alps" placeholder:"DIR" help:"Where the scheduler is pinned, on a BPF file system."`
 
 	Load struct {
-		DryRun  bool          `name:"dry-run" help:"Check the policy and print it; touch nothing and need no privilege."`
-		MaxWait time.Duration `name:"max-wait" placeholder:"DURATION" default:"1s" help:"Serve a function out of turn before it has waited longer (counts when the scheduler is attached)."`
-		MaxAge  time.Duration `name:"max-age" placeholder:"DURATION" default:"0s" help:"Serve all fairly, as without a policy, when the policy is older; 0s: never."`
-		Stretch int           `name:"stretch" placeholder:"N" default:"4" help:"Let better ranks that came later pass a function by until it has taken N times (on C CPUs 1 + (N - 1) / C times) as long as if all shared the CPUs evenly; 0: always."`
-		File    string        `arg:"" optional:"" help:"Policy to load; stdin unless given."`
+		DryRun    bool          `name:"dry-run" help:"Check the policy and print it; touch nothing and need no privilege."`
+		MaxWait   time.Duration `name:"max-wait" placeholder:"DURATION" default:"1s" help:"Serve a function out of turn before it has waited longer (counts when the scheduler is attached)."`
+		MaxAge    time.Duration `name:"max-age" placeholder:"DURATION" default:"0s" help:"Serve all fairly, as without a policy, when the policy is older; 0s: never."`
+		Stretch   int           `name:"stretch" placeholder:"N" default:"4" help:"Let better ranks that came later pass a function by until it has taken N times (on C CPUs 1 + (N - 1) / C times) as long as if all shared the CPUs evenly; 0: always."`
+		Functions string        `name:"functions" placeholder:"CGROUP" help:"Below which cgroup tasks that the policy does not know are functions all the same (default: the common parent of the policy's cgroups); none: nowhere."`
+		File      string        `arg:"" optional:"" help:"Policy to load; stdin unless given."`
 	} `cmd:"" default:"withargs" help:"Put a policy in force (what is done without a command)."`
 	Unload struct{} `cmd:"" help:"Detach the scheduler and remove its pins."`
 	Status struct{} `cmd:"" help:"Tell what is in force; exit 1 if the scheduler is not."`
@@ -37,7 +38,7 @@ func (f *flags) Validate() error {
 	if f.Load.MaxAge < 0 {
 		return fmt.Errorf("max-age %v is negative", f.Load.MaxAge)
 	}
-	return nil
+	return load.CheckFunctions(f.Load.Functions)
 }
 
 func main() {
@@ -48,7 +49,8 @@ func main() {
 var description = cli.Description("Put scheduling policies in force with sched_ext. Reads the policy stream of alps-tune.")
 
 func (f *flags) run(ctx context.Context, io cli.IO) error {
-	o := load.Options{Pins: f.Pins, MaxWait: f.Load.MaxWait, Stretch: f.Load.Stretch, MaxAge: f.Load.MaxAge}
+	o := load.Options{Pins: f.Pins, MaxWait: f.Load.MaxWait, Stretch: f.Load.Stretch, MaxAge: f.Load.MaxAge,
+		Functions: f.Load.Functions}
 	switch io.Command {
 	case "unload":
 		return o.RunUnload(io)

@@ -5,7 +5,7 @@ import (
 
 	"alps/internal/sim"
 	"alps/internal/stream"
-	"alps/internal/tune"
+	"alps/internal/unknown"
 )
 
 // Schedule is policies as they come into force over a timeline: each with the
@@ -32,7 +32,7 @@ func (s *Schedule) Add(t *Timeline, rows []stream.Policy, class func(name stream
 	for i := range rows {
 		row := &rows[i]
 		step := sim.Step{FromNs: int64(row.FromNs), Rank: int32(row.Rank), SliceNs: int64(row.SliceNs), DemandNs: int64(row.DemandNs)}
-		if row.Class == tune.UnknownClass {
+		if row.Class == unknown.Class {
 			table.Unknown = append(table.Unknown, step)
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"alps/internal/sim"
 	"alps/internal/stream"
 	"alps/internal/tune"
+	"alps/internal/unknown"
 )
 
 // Predictor is one to be judged, and what it is called.
@@ -219,7 +220,7 @@ func (r *run) judge(class int, sliceNs int64) {
 func (c *candidate) predict(policy []stream.Policy, place map[string]int, classes int) {
 	c.predictedNs = slices.Repeat([]int64{none}, classes)
 	for i := range policy {
-		if row := &policy[i]; row.Class != tune.UnknownClass {
+		if row := &policy[i]; row.Class != unknown.Class {
 			c.predictedNs[place[string(row.Class)]] = int64(row.PredictedNs)
 		}
 	}

@@ -122,7 +122,7 @@ func TestHeader(t *testing.T) {
 		{"sizeof(struct alps_class)", uint64(binary.Size(class))},
 		{"offsetof(struct alps_class, generation)", uint64(unsafe.Offsetof(class.Generation))},
 		{"offsetof(struct alps_class, steps_len)", uint64(unsafe.Offsetof(class.StepsLen))},
-		{"offsetof(struct alps_class, id)", uint64(unsafe.Offsetof(class.ID))},
+		{"offsetof(struct alps_class, fallback)", uint64(unsafe.Offsetof(class.Fallback))},
 		{"offsetof(struct alps_class, steps)", uint64(unsafe.Offsetof(class.Steps))},
 
 		{"sizeof(struct alps_text_head)", uint64(binary.Size(head))},

@@ -178,8 +178,8 @@ func TestRecords(t *testing.T) {
 		}
 		entries := []classRecord{
 			{Generation: 7, ExpiresNs: 9},
-			{Generation: 7, ExpiresNs: 9, StepsLen: 2, ID: 0, Steps: [MaxSteps]stepRecord{want[0], want[1]}},
-			{Generation: 7, ExpiresNs: 9, StepsLen: 1, ID: 1, Steps: [MaxSteps]stepRecord{want[2]}},
+			{Generation: 7, ExpiresNs: 9, StepsLen: 2, Steps: [MaxSteps]stepRecord{want[0], want[1]}},
+			{Generation: 7, ExpiresNs: 9, StepsLen: 1, Steps: [MaxSteps]stepRecord{want[2]}},
 		}
 		if !slices.Equal(got.records, entries) {
 			t.Errorf("stretch %d: %+v\nwant %+v", stretch, got.records, entries)

@@ -33,6 +33,9 @@ func (o Options) RunLoad(tool cli.IO, file string, dryRun bool) error {
 		if err != nil {
 			return err
 		}
+		if table, err = table.withUnknown(o.Functions); err != nil {
+			return err
+		}
 		if dryRun {
 			if err := out.Write(table.Window, table.Rows); err != nil {
 				return err

@@ -51,6 +51,11 @@ type Options struct {
 	// MaxWait is how long a function may be runnable without running before
 	// it is served out of turn; 0: the scheduler's default.
 	MaxWait time.Duration
+	// Functions is the cgroup below which what no key fits is a function that the
+	// policy does not know yet, by its path: the rows of class * are for it, and are
+	// made where the policy has none. "": that of the policy's own rows, or the
+	// common parent of its cgroups. [NoFunctions]: no rows are made.
+	Functions string
 	// MaxAge is for how long the policy holds; from then on all are served
 	// fairly, as without a policy. 0: until the next one.
 	MaxAge time.Duration

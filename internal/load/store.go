@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"alps/internal/stream"
+	"alps/internal/unknown"
 )
 
 // The records below are those of bpf/sched.h.
@@ -25,10 +26,10 @@ type stepRecord struct {
 }
 
 type classRecord struct {
-	Generation   uint64
-	ExpiresNs    uint64
-	StepsLen, ID uint32
-	Steps        [MaxSteps]stepRecord
+	Generation         uint64
+	ExpiresNs          uint64
+	StepsLen, Fallback uint32
+	Steps              [MaxSteps]stepRecord
 }
 
 type textHead struct {
@@ -92,9 +93,12 @@ func monotonicNs() int64 {
 func (t *Table) records(frame classRecord, stretch int) entries {
 	e := entries{[]uint64{noClass}, []classRecord{frame}}
 	needs := t.needs(stretch)
-	for i, class := range t.Classes {
+	for _, class := range t.Classes {
 		record := frame
-		record.StepsLen, record.ID = uint32(len(class.Steps)), uint32(i)
+		record.StepsLen = uint32(len(class.Steps))
+		if class.Name == unknown.Class {
+			record.Fallback = 1
+		}
 		for j, step := range class.Steps {
 			r := &record.Steps[j]
 			*r = stepRecord{FromNs: step.FromNs, SliceNs: step.SliceNs, Rank: step.Rank}

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"alps/internal/stream"
+	"alps/internal/unknown"
 )
 
 // kolmogorovChance is how likely a Kolmogorov statistic is at least lambda.
@@ -212,7 +213,7 @@ func TestDrift(t *testing.T) {
 			}
 		}
 		for _, row := range rows {
-			if row.Class == UnknownClass && row.PredictedNs != step.predicts {
+			if row.Class == unknown.Class && row.PredictedNs != step.predicts {
 				t.Errorf("window %d: * is predicted to be %d, want %d", i+1, row.PredictedNs, step.predicts)
 			}
 		}

@@ -3,6 +3,8 @@ package tune
 import (
 	"cmp"
 	"slices"
+
+	"alps/internal/unknown"
 )
 
 // observed is what one window has told, in the order of its rows.
@@ -158,10 +160,10 @@ func giveKeys(history []*observed, of [][]int, pools []pool) {
 	}
 }
 
-// poolAll puts together what the windows tell of all classes, for [UnknownClass]. Its
+// poolAll puts together what the windows tell of all classes, for [unknown.Class]. Its
 // keys are those of the pools of the classes.
 func poolAll(history []*observed, classes []*pool) *pool {
-	all := &pool{class: UnknownClass}
+	all := &pool{class: unknown.Class}
 	for _, o := range history {
 		all.slicesNs = appendTimes(all.slicesNs, o.slices)
 		all.waitsNs = appendTimes(all.waitsNs, o.waits)

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"alps/internal/stream"
+	"alps/internal/unknown"
 )
 
 // keepMonotone cuts the slices of the rows, which are in the order of [Tuner.Policy],
@@ -12,7 +13,7 @@ import (
 // classes of equal ranks do not cut each other.
 //
 // A slice of 0 is no slice, so it stays and does not cut others. Nor does that of
-// [UnknownClass], which is a guess of what may run and no class before others.
+// [unknown.Class], which is a guess of what may run and no class before others.
 func keepMonotone(rows []stream.Policy) {
 	var (
 		limit, next stream.Nanos = math.MaxInt64, math.MaxInt64 // of the ranks before, and with this one
@@ -28,7 +29,7 @@ func keepMonotone(rows []stream.Policy) {
 			}
 		}
 		row.SliceNs = min(row.SliceNs, limit)
-		if row.SliceNs > 0 && class != UnknownClass {
+		if row.SliceNs > 0 && class != unknown.Class {
 			next = min(next, row.SliceNs)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"alps/internal/stream"
+	"alps/internal/unknown"
 )
 
 // observer takes in a window, part by part, and keeps what is needed of it. It
@@ -100,7 +101,7 @@ func (o *observer) addClass(row *stream.Turn, i, line int, errorf errorf) error 
 	if len(o.classes) == 0 || name != o.classes[o.class] {
 		class, again := o.classNos[name]
 		if !again {
-			if name == UnknownClass {
+			if name == unknown.Class {
 				return errorf(i, "class", "%q is what the policy calls functions that it does not know; rename the class", name)
 			}
 			class = len(o.classes)

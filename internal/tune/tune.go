@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"alps/internal/stream"
+	"alps/internal/unknown"
 )
 
 // MaxHistory bounds Options.History.
@@ -93,7 +94,7 @@ func (t *Tuner) follow(rows []stream.Policy) {
 }
 
 // Policy returns the policy after a window: for each class of the history, and
-// for class [UnknownClass] if that is asked for and the keys have a parent
+// for class [unknown.Class] if that is asked for and the keys have a parent
 // cgroup, one row for each of its keys, or several by attained CPU time. The rows
 // are ordered by the rank of a class's first one, then by class, key and from_ns.
 // They have no frame; the writer of the stream gives them theirs.
@@ -138,7 +139,7 @@ func (t *Tuner) policy(id stream.Integer, o *observer) []stream.Policy {
 	}
 	if t.options.Unknown {
 		all := poolAll(t.history, classes)
-		if key := unknownKey(all.keys); key != "" {
+		if key := unknown.Key(all.keys); key != "" {
 			all.keys = []string{key}
 			classes = slices.Insert(classes, 0, all) // it takes longest
 		}

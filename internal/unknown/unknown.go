@@ -1,4 +1,6 @@
-package tune
+// Package unknown has what stands in a policy for functions that it does not know
+// yet: a class of its own, whose key is a cgroup above all others.
+package unknown
 
 import (
 	"path"
@@ -6,9 +8,9 @@ import (
 	"strings"
 )
 
-// UnknownClass is the class of the row for functions that the policy does not
-// know yet. No class of the input may have that name.
-const UnknownClass = "*"
+// Class is the class of the rows for functions that the policy does not know
+// yet. No class of the input may have that name.
+const Class = "*"
 
 const cgroupPrefix = "cgroup:"
 
@@ -17,11 +19,11 @@ const cgroupPrefix = "cgroup:"
 // known there would make functions of the system's services.
 var systemCgroups = []string{"/", "/system.slice", "/user.slice"}
 
-// unknownKey returns the key of the deepest cgroup that is above all cgroups
+// Key returns the key of the deepest cgroup that is above all cgroups
 // among the keys, which functions not seen before will most likely be in as
 // well. It returns "" where that is one of [systemCgroups] or no key is a
 // cgroup's. As it is above all of them it is never one of the keys.
-func unknownKey(keys []string) string {
+func Key(keys []string) string {
 	common := ""
 	for _, key := range keys {
 		cgroup, ok := strings.CutPrefix(key, cgroupPrefix)
