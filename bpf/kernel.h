@@ -125,6 +125,17 @@ struct sched_info {
 
 struct signal_struct;
 
+struct cgroup_subsys_state {
+	int id;
+};
+
+/* A cgroup of the cpu controller, with CONFIG_FAIR_GROUP_SCHED. */
+struct task_group {
+	struct cgroup_subsys_state css;
+	unsigned long shares; /* 1 << 20 for a cpu.weight of 100 */
+	struct task_group *parent;
+};
+
 struct cpumask {
 };
 
@@ -159,6 +170,7 @@ struct task_struct {
 	char comm[TASK_COMM_LEN];
 	struct signal_struct *signal;
 	struct css_set *cgroups;
+	struct task_group *sched_task_group; /* with CONFIG_CGROUP_SCHED */
 };
 
 /* task_struct before 5.14. */

@@ -87,7 +87,7 @@ void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 		slice_ns = decide(p, tc);
 		key = tc->key;
 		patience_ns = tc->patience_ns;
-		count_runnable(tc, key != KEY_SYSTEM);
+		count_runnable(p, tc);
 	}
 	if (key == KEY_SYSTEM)
 		scx_bpf_dsq_insert_vtime(p, queue_of(SYSTEM, p), slice_ns, tc ? tc->vtime : system_vtime,
@@ -125,7 +125,7 @@ void BPF_PROG(alps_dispatch, __s32 cpu, struct task_struct *prev)
 			goes_on = true;
 			slice_ns = decide(prev, tc);
 			key = tc->key;
-			count_runnable(tc, key != KEY_SYSTEM);
+			count_runnable(prev, tc);
 		}
 	}
 	if (serve_overdue(cpu, &max_slice_ns))
@@ -182,8 +182,10 @@ void BPF_PROG(alps_quiescent, struct task_struct *p, __u64 deq_flags)
 {
 	struct task_ctx *tc = task_ctx(p);
 
-	if (tc)
-		count_runnable(tc, false);
+	if (!tc)
+		return;
+	count_function(tc, false);
+	count_active(p, tc, false);
 }
 
 /*

@@ -18,6 +18,7 @@ import (
 const (
 	SchedMapAlps              = "alps"
 	SchedMapCounters          = "counters"
+	SchedMapGroups            = "groups"
 	SchedMapLeft              = "left"
 	SchedMapNames             = "names"
 	SchedMapPolicy            = "policy"
@@ -114,6 +115,7 @@ type SchedProgramSpecs struct {
 type SchedMapSpecs struct {
 	Alps     *ebpf.MapSpec `ebpf:"alps"`
 	Counters *ebpf.MapSpec `ebpf:"counters"`
+	Groups   *ebpf.MapSpec `ebpf:"groups"`
 	Left     *ebpf.MapSpec `ebpf:"left"`
 	Names    *ebpf.MapSpec `ebpf:"names"`
 	Policy   *ebpf.MapSpec `ebpf:"policy"`
@@ -162,6 +164,7 @@ func (o *SchedObjects) Close() error {
 type SchedMaps struct {
 	Alps     *ebpf.Map `ebpf:"alps"`
 	Counters *ebpf.Map `ebpf:"counters"`
+	Groups   *ebpf.Map `ebpf:"groups"`
 	Left     *ebpf.Map `ebpf:"left"`
 	Names    *ebpf.Map `ebpf:"names"`
 	Policy   *ebpf.Map `ebpf:"policy"`
@@ -173,6 +176,7 @@ func (m *SchedMaps) Close() error {
 	return _SchedClose(
 		m.Alps,
 		m.Counters,
+		m.Groups,
 		m.Left,
 		m.Names,
 		m.Policy,

@@ -4,6 +4,7 @@
 #define ALPS_SCHED_ORDER_H
 
 #include "sched_class.h"
+#include "sched_group.h"
 
 /* Counts the CPU time that the task has used since the last call, and returns
  * what its process has used in all. */
@@ -15,7 +16,7 @@ static __u64 account(struct task_struct *p, struct task_ctx *tc)
 
 	tc->counted_ns += used;
 	if (tc->key == KEY_SYSTEM)
-		tc->vtime += used * 100 / (p->scx.weight ?: 1);
+		tc->vtime += used * SHARE_ONE / share_of(p, tc);
 	if (leader != p)
 		process = bpf_task_storage_get(&tasks, leader, 0, 0);
 	if (!process) /* a leader, or a thread that has outlived it */
@@ -37,13 +38,20 @@ static void advance_fair(void)
 }
 
 /* Counts a task, or not, among the runnable functions from now on. */
-static void count_runnable(struct task_ctx *tc, bool yes)
+static void count_function(struct task_ctx *tc, bool yes)
 {
 	if (tc->counted == yes)
 		return;
 	advance_fair();
 	tc->counted = yes;
 	__sync_fetch_and_add(&runnable_functions, yes ? 1 : -1);
+}
+
+/* Counts a task that runs or waits among those of its kind. */
+static void count_runnable(struct task_struct *p, struct task_ctx *tc)
+{
+	count_function(tc, tc->key != KEY_SYSTEM);
+	count_active(p, tc, tc->key == KEY_SYSTEM);
 }
 
 /* Gives the task its place in the order, its key, and returns its slice. */

@@ -72,7 +72,7 @@ struct task_ctx {
 	__u64 comm[2];      /* for which it was found */
 	__u64 attained_ns;  /* CPU time of the process, kept in its leader's */
 	__u64 counted_ns;   /* part of the task's CPU time that is in attained_ns */
-	__u64 vtime;        /* system tasks: weighted CPU time */
+	__u64 vtime;        /* system tasks: CPU time by the share that was due */
 	__u64 arrived_ns;   /* fair time at which the task was first seen */
 	__u64 queued_ns;    /* when it was last queued */
 	__u64 slice_end_ns; /* functions: CPU time of the task at which the slice at hand is used up */
@@ -81,7 +81,8 @@ struct task_ctx {
 	__u32 cpu_found;    /* select_cpu has found an idle CPU for it */
 	__u32 promoted;     /* its turn is out of turn */
 	__u32 counted;      /* it is one of runnable_functions */
-	__u32 pad;
+	__u32 active;       /* system tasks: its weight in its group's active; 0: not in it */
+	__u64 group;        /* where that is, a struct task_group; kept for no longer */
 };
 
 struct {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // ranks is a policy with these keys at ranks 1, 2, …
@@ -301,4 +303,52 @@ func TestRename(t *testing.T) {
 	isFirst(t, renamed, hog)
 	stdin.Close()
 	isFirst(t, hog, renamed)
+}
+
+// System tasks are fair among themselves by nice value and by the weight of their
+// cgroups, however many tasks are in one.
+func TestSystemTasksByWeight(t *testing.T) {
+	o := guest(t)
+	if err := os.WriteFile("/sys/fs/cgroup/cgroup.subtree_control", []byte("+cpu"), 0); err != nil {
+		t.Skip("no cpu controller: ", err)
+	}
+	cgroup(t, "/alps-test")
+	for _, group := range []string{"/alps-test/light", "/alps-test/heavy", "/alps-test/heavy/below"} {
+		cgroup(t, group)
+	}
+	for _, group := range []string{"/alps-test", "/alps-test/heavy"} {
+		if err := os.WriteFile("/sys/fs/cgroup"+group+"/cgroup.subtree_control", []byte("+cpu"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile("/sys/fs/cgroup/alps-test/heavy/cpu.weight", []byte("300"), 0); err != nil {
+		t.Fatal(err)
+	}
+	load(t, o, ranks(t, 1, "comm:nobody"))
+	light := []*exec.Cmd{start(t, "/alps-test/light", body(t, "light", "spin")), start(t, "/alps-test/light", body(t, "light", "spin"))}
+	heavy := start(t, "/alps-test/heavy/below", body(t, "heavy", "spin"))
+	// The light ones have a quarter, in two parts by nice 0 and nice 5 (1024 and 335).
+	if err := unix.Setpriority(unix.PRIO_PROCESS, light[1].Process.Pid, 5); err != nil {
+		t.Fatal(err)
+	}
+	const look = 2 * time.Second
+	var part [3]float64
+	eventually(t, "each has its share", func() bool {
+		all := []*exec.Cmd{light[0], light[1], heavy}
+		var used [3]time.Duration
+		for i, cmd := range all {
+			used[i] = -cpuTime(t, cmd)
+		}
+		time.Sleep(look)
+		var sum time.Duration
+		for i, cmd := range all {
+			used[i] += cpuTime(t, cmd)
+			sum += used[i]
+		}
+		for i := range used {
+			part[i] = float64(used[i]) / float64(sum)
+		}
+		t.Logf("parts %.2f", part)
+		return part[2] > 0.68 && part[2] < 0.82 && part[0] > 2*part[1] && part[0] < 5*part[1]
+	})
 }
