@@ -166,6 +166,8 @@ void BPF_PROG(alps_running, struct task_struct *p)
 		count(ALPS_PROMOTIONS);
 	if (tc && !function && (__s64)(tc->vtime - system_vtime) > 0)
 		system_vtime = tc->vtime;
+	if (function && (__s64)(tc->used_ns - function_vtime) > 0)
+		function_vtime = tc->used_ns;
 }
 
 SEC("struct_ops/alps_stopping")

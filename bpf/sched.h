@@ -25,6 +25,9 @@
  */
 #define ALPS_NO_CLASS 0
 
+#define ALPS_FALLBACK 1 /* the class is only for tasks whose name is no key either */
+#define ALPS_PAPER 2    /* the paper's rules hold; in every entry of a policy, or in none */
+
 struct alps_step {
 	__u64 from_ns;  /* CPU time the invocation has used, from which the step holds */
 	__u64 slice_ns; /* guaranteed slice; 0: none, the fair slice is given */
@@ -45,7 +48,7 @@ struct alps_class {
 	__u64 generation; /* of the policy; every entry of one policy has the same */
 	__u64 expires_ns; /* CLOCK_MONOTONIC from which on it holds no more, likewise; 0: never */
 	__u32 steps_len;  /* 1 to ALPS_MAX_STEPS; 0 in the ALPS_NO_CLASS entry */
-	__u32 fallback;   /* 1: only for tasks whose name is no key either */
+	__u32 flags;      /* ALPS_FALLBACK, ALPS_PAPER */
 	struct alps_step steps[ALPS_MAX_STEPS]; /* by from_ns; the first has 0 */
 };
 

@@ -41,6 +41,7 @@ const (
 	SchedVarFairAtNs          = "fair_at_ns"
 	SchedVarFairNs            = "fair_ns"
 	SchedVarFairSliceNs       = "fair_slice_ns"
+	SchedVarFunctionVtime     = "function_vtime"
 	SchedVarMaxWaitNs         = "max_wait_ns"
 	SchedVarOnlineCpus        = "online_cpus"
 	SchedVarOrdinaryNs        = "ordinary_ns"
@@ -131,6 +132,7 @@ type SchedVariableSpecs struct {
 	FairAtNs          *ebpf.VariableSpec `ebpf:"fair_at_ns"`
 	FairNs            *ebpf.VariableSpec `ebpf:"fair_ns"`
 	FairSliceNs       *ebpf.VariableSpec `ebpf:"fair_slice_ns"`
+	FunctionVtime     *ebpf.VariableSpec `ebpf:"function_vtime"`
 	MaxWaitNs         *ebpf.VariableSpec `ebpf:"max_wait_ns"`
 	OnlineCpus        *ebpf.VariableSpec `ebpf:"online_cpus"`
 	OrdinaryNs        *ebpf.VariableSpec `ebpf:"ordinary_ns"`
@@ -193,6 +195,7 @@ type SchedVariables struct {
 	FairAtNs          *ebpf.Variable `ebpf:"fair_at_ns"`
 	FairNs            *ebpf.Variable `ebpf:"fair_ns"`
 	FairSliceNs       *ebpf.Variable `ebpf:"fair_slice_ns"`
+	FunctionVtime     *ebpf.Variable `ebpf:"function_vtime"`
 	MaxWaitNs         *ebpf.Variable `ebpf:"max_wait_ns"`
 	OnlineCpus        *ebpf.Variable `ebpf:"online_cpus"`
 	OrdinaryNs        *ebpf.Variable `ebpf:"ordinary_ns"`

@@ -97,7 +97,7 @@ static struct alps_class *class_of(struct task_struct *p, struct task_ctx *tc)
 		tc->comm[1] = comm[1];
 		tc->key_hash = find_by_cgroup(cgroup);
 		class = policy_entry(tc->key_hash);
-		if (!class || class->fallback || tc->key_hash == ALPS_NO_CLASS) {
+		if (!class || (class->flags & ALPS_FALLBACK) || tc->key_hash == ALPS_NO_CLASS) {
 			by_comm = find_by_comm(comm);
 			if (by_comm != ALPS_NO_CLASS) {
 				tc->key_hash = by_comm;

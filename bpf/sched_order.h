@@ -17,6 +17,8 @@ static __u64 account(struct task_struct *p, struct task_ctx *tc)
 	tc->counted_ns += used;
 	if (tc->key == KEY_SYSTEM)
 		tc->vtime += used * SHARE_ONE / share_of(p, tc);
+	else
+		tc->used_ns += used;
 	if (leader != p)
 		process = bpf_task_storage_get(&tasks, leader, 0, 0);
 	if (!process) /* a leader, or a thread that has outlived it */
@@ -54,6 +56,26 @@ static void count_runnable(struct task_struct *p, struct task_ctx *tc)
 	count_active(p, tc, tc->key == KEY_SYSTEM);
 }
 
+/* Virtual time in a key, in units so large that it takes months to reach the rank. */
+#define PAPER_UNIT_SHIFT 14
+
+/*
+ * The paper's rules (ATC'24), for comparison: ranks are strict, within a rank the
+ * least virtual time is first, and no function preempts another. The rank is that of
+ * the class, whatever the task has used: of several steps the first counts.
+ */
+static __u64 decide_by_paper(struct task_ctx *tc, const struct alps_step *step)
+{
+	__u64 slice_ns = step->slice_ns ?: fair_slice_ns;
+
+	if ((__s64)(tc->used_ns - (function_vtime - fair_slice_ns)) < 0)
+		tc->used_ns = function_vtime - fair_slice_ns;
+	tc->patience_ns = 1; /* the same for all: none is of a worse rank than another */
+	tc->key = step->rank * ALPS_RANK_NS + (tc->used_ns >> PAPER_UNIT_SHIFT) % ALPS_RANK_NS;
+	tc->slice_end_ns = tc->counted_ns + slice_ns;
+	return slice_ns;
+}
+
 /* Gives the task its place in the order, its key, and returns its slice. */
 static __u64 decide(struct task_struct *p, struct task_ctx *tc)
 {
@@ -75,6 +97,8 @@ static __u64 decide(struct task_struct *p, struct task_ctx *tc)
 	if (tc->key != KEY_SYSTEM && (__s64)(tc->slice_end_ns - tc->counted_ns) > 0)
 		return tc->slice_end_ns - tc->counted_ns;
 	step = &class->steps[0];
+	if (class->flags & ALPS_PAPER)
+		return decide_by_paper(tc, step);
 	for (__u32 i = 1; i < ALPS_MAX_STEPS; i++) {
 		if (i >= class->steps_len)
 			break;

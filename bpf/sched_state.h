@@ -73,6 +73,7 @@ struct task_ctx {
 	__u64 attained_ns;  /* CPU time of the process, kept in its leader's */
 	__u64 counted_ns;   /* part of the task's CPU time that is in attained_ns */
 	__u64 vtime;        /* system tasks: CPU time by the share that was due */
+	__u64 used_ns;      /* functions, by the paper's rules: virtual time */
 	__u64 arrived_ns;   /* fair time at which the task was first seen */
 	__u64 queued_ns;    /* when it was last queued */
 	__u64 slice_end_ns; /* functions: CPU time of the task at which the slice at hand is used up */
@@ -120,6 +121,9 @@ struct cpu {
 /* Virtual time of the system task that ran last. Races lose an update of a
  * value that only moves newcomers near the others. */
 __u64 system_vtime;
+
+/* By the paper's rules, the virtual time of the function that ran last; likewise. */
+__u64 function_vtime;
 
 /*
  * 0, but not for the verifier, which else goes through a loop over a queue once

@@ -23,6 +23,7 @@ type flags struct {
 		MaxAge    time.Duration `name:"max-age" placeholder:"DURATION" default:"0s" help:"Serve all fairly, as without a policy, when the policy is older; 0s: never."`
 		Stretch   int           `name:"stretch" placeholder:"N" default:"4" help:"Let better ranks that came later pass a function by until it has taken N times (on C CPUs 1 + (N - 1) / C times) as long as if all shared the CPUs evenly; 0: always."`
 		Functions string        `name:"functions" placeholder:"CGROUP" help:"Below which cgroup tasks that the policy does not know are functions all the same (default: the common parent of the policy's cgroups); none: nowhere."`
+		Paper     bool          `name:"paper" help:"Schedule by the rules of the paper, for comparison: no function preempts another, ranks are strict, and only the first row of a class counts."`
 		File      string        `arg:"" optional:"" help:"Policy to load; stdin unless given."`
 	} `cmd:"" default:"withargs" help:"Put a policy in force (what is done without a command)."`
 	Unload struct{} `cmd:"" help:"Detach the scheduler and remove its pins."`
@@ -50,7 +51,7 @@ var description = cli.Description("Put scheduling policies in force with sched_e
 
 func (f *flags) run(ctx context.Context, io cli.IO) error {
 	o := load.Options{Pins: f.Pins, MaxWait: f.Load.MaxWait, Stretch: f.Load.Stretch, MaxAge: f.Load.MaxAge,
-		Functions: f.Load.Functions}
+		Functions: f.Load.Functions, Paper: f.Load.Paper}
 	switch io.Command {
 	case "unload":
 		return o.RunUnload(io)

@@ -103,6 +103,8 @@ func TestHeader(t *testing.T) {
 		{"ALPS_MAX_RANK", MaxRank},
 		{"ALPS_NAME_LEN - 1", maxCgroupName},
 		{"ALPS_NO_CLASS", noClass},
+		{"ALPS_FALLBACK", flagFallback},
+		{"ALPS_PAPER", flagPaper},
 		{"ALPS_TEXT_CHUNK", textChunk},
 		{"ALPS_REASON_LEN", maxReason},
 		{"ALPS_MSG_LEN", maxMessage},
@@ -122,7 +124,7 @@ func TestHeader(t *testing.T) {
 		{"sizeof(struct alps_class)", uint64(binary.Size(class))},
 		{"offsetof(struct alps_class, generation)", uint64(unsafe.Offsetof(class.Generation))},
 		{"offsetof(struct alps_class, steps_len)", uint64(unsafe.Offsetof(class.StepsLen))},
-		{"offsetof(struct alps_class, fallback)", uint64(unsafe.Offsetof(class.Fallback))},
+		{"offsetof(struct alps_class, flags)", uint64(unsafe.Offsetof(class.Flags))},
 		{"offsetof(struct alps_class, steps)", uint64(unsafe.Offsetof(class.Steps))},
 
 		{"sizeof(struct alps_text_head)", uint64(binary.Size(head))},

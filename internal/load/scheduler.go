@@ -56,6 +56,11 @@ type Options struct {
 	// made where the policy has none. "": that of the policy's own rows, or the
 	// common parent of its cgroups. [NoFunctions]: no rows are made.
 	Functions string
+	// Paper has functions scheduled by the paper's rules, for comparison: a function
+	// goes on while its guaranteed slice lasts, whoever comes; of those that wait the
+	// better rank goes first, and within a rank the least virtual time. Steps and
+	// Stretch do not count.
+	Paper bool
 	// MaxAge is for how long the policy holds; from then on all are served
 	// fairly, as without a policy. 0: until the next one.
 	MaxAge time.Duration

@@ -133,6 +133,47 @@ func TestBetterRankPreempts(t *testing.T) {
 	eventually(t, "functions of a better rank preempt", func() bool { return counter(t, o, "preemptions") > before+20 })
 }
 
+// By the paper's rules the better rank goes first, but takes the CPU from nobody.
+func TestPaper(t *testing.T) {
+	o := guest(t)
+	a := start(t, "", body(t, "a", "spin"))
+	b := start(t, "", body(t, "b", "spin"))
+	o.Paper = true
+	load(t, o, ranks(t, 1, "comm:a", "comm:b"))
+	isFirst(t, a, b)
+	load(t, o, ranks(t, 2, "comm:b", "comm:a"))
+	isFirst(t, b, a)
+	// Of one rank, both get much the same.
+	load(t, o, table(t, "3,a,comm:a,0,1,0,0\n3,b,comm:b,0,1,0,0\n"))
+	eventually(t, "both get much the same", func() bool {
+		const look = 500 * time.Millisecond
+		ofA, ofB := cpuTime(t, a), cpuTime(t, b)
+		time.Sleep(look)
+		ofA, ofB = cpuTime(t, a)-ofA, cpuTime(t, b)-ofB
+		return ofB > look/8 && 3*ofA < 5*ofB && 3*ofB < 5*ofA
+	})
+	kill(a)
+
+	// A turn of a hog is a second; a better rank that sleeps for 1 ms at a time
+	// has one turn in between, and not hundreds.
+	blinker := start(t, "", body(t, "blink", "blink"))
+	const rows = "4,blink,comm:blink,0,1,0,0\n4,hog,comm:b,0,2,1000000000,0\n"
+	turns := func() int {
+		before := turnsOf(t, blinker)
+		time.Sleep(3 * time.Second)
+		return turnsOf(t, blinker) - before
+	}
+	load(t, o, table(t, rows))
+	time.Sleep(time.Second)
+	byPaper := turns()
+	o.Paper = false
+	load(t, o, table(t, rows))
+	time.Sleep(time.Second)
+	if ours := turns(); byPaper*4 > ours {
+		t.Errorf("%d turns in 3 s by the paper's rules, %d by this scheduler's", byPaper, ours)
+	}
+}
+
 // A function that a real-time task pushes off its CPU goes on where there is
 // another one.
 func TestRealTimePushesAside(t *testing.T) {
@@ -351,4 +392,18 @@ func TestSystemTasksByWeight(t *testing.T) {
 		t.Logf("parts %.2f", part)
 		return part[2] > 0.68 && part[2] < 0.82 && part[0] > 2*part[1] && part[0] < 5*part[1]
 	})
+}
+
+// turnsOf is how many turns on a CPU the first thread of a process has had.
+func turnsOf(t *testing.T, cmd *exec.Cmd) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(strings.Fields(string(text))[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

@@ -26,11 +26,17 @@ type stepRecord struct {
 }
 
 type classRecord struct {
-	Generation         uint64
-	ExpiresNs          uint64
-	StepsLen, Fallback uint32
-	Steps              [MaxSteps]stepRecord
+	Generation      uint64
+	ExpiresNs       uint64
+	StepsLen, Flags uint32
+	Steps           [MaxSteps]stepRecord
 }
+
+// Bits of classRecord.Flags.
+const (
+	flagFallback = 1
+	flagPaper    = 2
+)
 
 type textHead struct {
 	Generation, Bytes  uint64
@@ -51,6 +57,9 @@ const noClass uint64 = 0
 // then, in one step, the policy.
 func (o Options) switchPolicy(spec *ebpf.CollectionSpec, policy, texts *ebpf.Map, t *Table, generation uint64) error {
 	frame := classRecord{Generation: generation}
+	if o.Paper {
+		frame.Flags = flagPaper
+	}
 	if o.MaxAge > 0 {
 		frame.ExpiresNs = uint64(monotonicNs() + o.MaxAge.Nanoseconds())
 	}
@@ -97,7 +106,7 @@ func (t *Table) records(frame classRecord, stretch int) entries {
 		record := frame
 		record.StepsLen = uint32(len(class.Steps))
 		if class.Name == unknown.Class {
-			record.Fallback = 1
+			record.Flags |= flagFallback
 		}
 		for j, step := range class.Steps {
 			r := &record.Steps[j]
