@@ -372,26 +372,26 @@ func TestSystemTasksByWeight(t *testing.T) {
 	if err := unix.Setpriority(unix.PRIO_PROCESS, light[1].Process.Pid, 5); err != nil {
 		t.Fatal(err)
 	}
-	const look = 2 * time.Second
-	var part [3]float64
-	eventually(t, "each has its share", func() bool {
-		all := []*exec.Cmd{light[0], light[1], heavy}
-		var used [3]time.Duration
-		for i, cmd := range all {
-			used[i] = -cpuTime(t, cmd)
-		}
-		time.Sleep(look)
-		var sum time.Duration
-		for i, cmd := range all {
-			used[i] += cpuTime(t, cmd)
-			sum += used[i]
-		}
-		for i := range used {
-			part[i] = float64(used[i]) / float64(sum)
-		}
-		t.Logf("parts %.2f", part)
-		return part[2] > 0.68 && part[2] < 0.82 && part[0] > 2*part[1] && part[0] < 5*part[1]
-	})
+	all := []*exec.Cmd{light[0], light[1], heavy}
+	for _, cmd := range all {
+		turnsBegin(t, cmd)
+	}
+	const look = 6 * time.Second // many times as long as an emulator stands still
+	var used [3]time.Duration
+	for i, cmd := range all {
+		used[i] = -cpuTime(t, cmd)
+	}
+	time.Sleep(look)
+	var sum time.Duration
+	for i, cmd := range all {
+		used[i] += cpuTime(t, cmd)
+		sum += used[i]
+	}
+	share := func(i int) float64 { return float64(used[i]) / float64(sum) }
+	t.Logf("shares %.2f, %.2f and %.2f", share(0), share(1), share(2))
+	if share(2) < 0.68 || share(2) > 0.82 || used[0] < 2*used[1] || used[0] > 5*used[1] {
+		t.Error("want 0.19, 0.06 and 0.75")
+	}
 }
 
 // turnsOf is how many turns on a CPU the first thread of a process has had.
