@@ -182,6 +182,30 @@ func TestUtilisation(t *testing.T) {
 	}
 }
 
+// Parts are merged as one sort would have it, however many there are.
+func TestRecordsAreSorted(t *testing.T) {
+	all := records{limit: maxRecords}
+	const n = 3*partSize + 17
+	for k := range n {
+		if err := all.add("f", int64(k*7919%1000)-5, int64(k), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var last workload.Request
+	got := 0
+	err := all.source()(func(r workload.Request) error {
+		if r.ArrivalNs < last.ArrivalNs || r.ArrivalNs == last.ArrivalNs && r.CPUNs < last.CPUNs || got == 0 && r.ArrivalNs != 0 {
+			t.Fatalf("%+v after %+v", r, last)
+		}
+		last = r
+		got++
+		return nil
+	})
+	if err != nil || got != n {
+		t.Errorf("%d of %d records, error %v", got, n, err)
+	}
+}
+
 // Traces that do not fit into memory are refused.
 func TestBounds(t *testing.T) {
 	all := records{limit: 2}

@@ -2,6 +2,7 @@ package imports
 
 import (
 	"cmp"
+	"container/heap"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,18 +11,24 @@ import (
 )
 
 const (
-	// maxRecords bounds what is held of a trace that has to be sorted: 1 GB.
-	maxRecords = 1 << 25
+	// maxRecords bounds what is held of a trace that has to be sorted: half a
+	// GB, and with garbage up to three times as much.
+	maxRecords = 1 << 24
 	// maxClasses bounds how many functions a trace may have.
 	maxClasses = 1 << 20
 )
 
-// records is a trace that is held to be sorted.
+// records is a trace that is held to be sorted. It is held in parts, which are
+// sorted each and merged: one slice would be copied as it grows.
 type records struct {
 	limit   int // how many there may be
-	list    []record
+	n       int
+	parts   [][]record
 	classes classes
 }
+
+// partSize is how many records a part has.
+const partSize = 1 << 16
 
 // record is a request, in 32 bytes.
 type record struct {
@@ -54,31 +61,82 @@ func (c *classes) number(name string) (uint32, error) {
 }
 
 func (r *records) add(class string, arrivalNs, cpuNs, sleepNs int64) error {
-	if len(r.list) == r.limit {
+	if r.n == r.limit {
 		return fmt.Errorf("more than %d requests to sort; take a sample, or import fewer files at once", r.limit)
 	}
-	n, err := r.classes.number(class)
-	r.list = append(r.list, record{arrivalNs: arrivalNs, cpuNs: cpuNs, sleepNs: sleepNs, class: n})
-	return err
+	class32, err := r.classes.number(class)
+	if err != nil {
+		return err
+	}
+	if r.n%partSize == 0 {
+		r.parts = append(r.parts, make([]record, 0, partSize))
+	}
+	last := &r.parts[len(r.parts)-1]
+	*last = append(*last, record{arrivalNs: arrivalNs, cpuNs: cpuNs, sleepNs: sleepNs, class: class32})
+	r.n++
+	return nil
 }
 
-// source sorts the records. Where one arrives before the trace begins, at time
-// 0, all are put off by so much.
+// source sorts the records, those of one arrival as they were added. Where one
+// arrives before the trace begins, at time 0, all are put off by so much.
 func (r *records) source() source {
-	slices.SortStableFunc(r.list, func(a, b record) int { return cmp.Compare(a.arrivalNs, b.arrivalNs) })
+	for _, part := range r.parts {
+		slices.SortStableFunc(part, func(a, b record) int { return cmp.Compare(a.arrivalNs, b.arrivalNs) })
+	}
 	var earlyNs int64
-	if len(r.list) > 0 {
-		earlyNs = max(0, -r.list[0].arrivalNs)
+	for _, part := range r.parts {
+		earlyNs = max(earlyNs, -part[0].arrivalNs)
 	}
 	return func(yield func(workload.Request) error) error {
-		for _, record := range r.list {
-			err := yield(request(r.classes.names[record.class], record.arrivalNs+earlyNs, record.cpuNs, record.sleepNs))
+		rest := r.heads()
+		heap.Init(&rest)
+		for len(rest) > 0 {
+			head := rest[0].records[0]
+			if rest[0].records = rest[0].records[1:]; len(rest[0].records) == 0 {
+				heap.Pop(&rest)
+			} else {
+				heap.Fix(&rest, 0)
+			}
+			err := yield(request(r.classes.names[head.class], head.arrivalNs+earlyNs, head.cpuNs, head.sleepNs))
 			if err != nil {
 				return err
 			}
 		}
 		return nil
 	}
+}
+
+// heads are the parts as a heap, the one with the earliest record first.
+type heads []head
+
+// head is what is left of a part.
+type head struct {
+	part    int
+	records []record
+}
+
+func (r *records) heads() heads {
+	h := make(heads, len(r.parts))
+	for k, part := range r.parts {
+		h[k] = head{k, part}
+	}
+	return h
+}
+
+func (h heads) Len() int      { return len(h) }
+func (h heads) Swap(a, b int) { h[a], h[b] = h[b], h[a] }
+func (h heads) Less(a, b int) bool {
+	return cmp.Or(cmp.Compare(h[a].records[0].arrivalNs, h[b].records[0].arrivalNs), cmp.Compare(h[a].part, h[b].part)) < 0
+}
+
+// Push is never called: parts only become fewer.
+func (h *heads) Push(any) { panic("a part that was not there") }
+
+// Pop takes off the last.
+func (h *heads) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
 }
 
 // request is one that sleeps once, halfway, if at all.
