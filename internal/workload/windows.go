@@ -76,12 +76,12 @@ func Windows(trace Trace, o WindowOptions) (iter.Seq2[stream.Integer, []stream.I
 		return nil, fmt.Errorf("making windows of a trace: %w", err)
 	}
 	return func(yield func(stream.Integer, []stream.Invocation) bool) {
-		w := &Windower{o: o, keys: make(map[string]string), emit: func(id stream.Integer, rows []stream.Invocation) error {
+		w := newWindower(o, func(id stream.Integer, rows []stream.Invocation) error {
 			if !yield(id, rows) {
 				return errStopped
 			}
 			return nil
-		}}
+		})
 		for _, request := range trace {
 			if w.Add(request) != nil {
 				return // stopped: the requests were looked at above
@@ -113,8 +113,9 @@ func WriteWindows(out *stream.Writer[stream.Invocation], trace Trace, o WindowOp
 // Windower makes the windows that [Windows] makes, of requests that come one
 // by one. It holds what lives in one window, not the trace.
 type Windower struct {
-	o    WindowOptions
-	emit func(stream.Integer, []stream.Invocation) error
+	o       WindowOptions
+	emit    func(stream.Integer, []stream.Invocation) error
+	maxRows int // of a window
 
 	added  int   // requests so far
 	lastNs int64 // arrival of the last of them
@@ -132,7 +133,11 @@ func NewWindower(o WindowOptions, emit func(stream.Integer, []stream.Invocation)
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("making windows of a trace: %w", err)
 	}
-	return &Windower{o: o, keys: make(map[string]string), emit: emit}, nil
+	return newWindower(o, emit), nil
+}
+
+func newWindower(o WindowOptions, emit func(stream.Integer, []stream.Invocation) error) *Windower {
+	return &Windower{o: o, emit: emit, maxRows: stream.MaxWindowRows, keys: make(map[string]string)}
 }
 
 // live is an invocation that has not ended.
@@ -162,9 +167,9 @@ func (w *Windower) Add(r Request) error {
 	if len(w.live) == 0 {
 		w.beginNs = r.ArrivalNs / w.o.Length.Nanoseconds() * w.o.Length.Nanoseconds()
 	}
-	if len(w.live) == stream.MaxWindowRows {
+	if len(w.live) == w.maxRows {
 		return fmt.Errorf("window %d has more than %d invocations, the most that a stream may have; take a sample, or shorter windows",
-			w.beginNs/int64(time.Millisecond), stream.MaxWindowRows)
+			w.beginNs/int64(time.Millisecond), w.maxRows)
 	}
 	w.live = append(w.live, live{Request: r, id: stream.Name(strconv.Itoa(w.added)), key: w.key(r.Class)})
 	return nil
