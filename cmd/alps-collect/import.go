@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -25,7 +26,7 @@ type importFlags struct {
 	Files       []string      `arg:"" name:"file" help:"The trace, in the order of time; - is stdin."`
 }
 
-func (f *importFlags) run(tool cli.IO) error {
+func (f *importFlags) run(ctx context.Context, tool cli.IO) error {
 	sampleOf, err := workload.ParseSample(f.Sample)
 	if err != nil {
 		return cli.Usagef("%v", err)
@@ -55,5 +56,5 @@ func (f *importFlags) run(tool cli.IO) error {
 	if err := options.Check(); err != nil {
 		return cli.Usagef("%v", err)
 	}
-	return imports.Run(options, tool.Stdout)
+	return imports.Run(ctx, options, tool.Stdout)
 }

@@ -18,7 +18,7 @@ type flags struct {
 
 func (f *flags) run(ctx context.Context, io cli.IO) error {
 	if io.Command == "import" {
-		return f.Import.run(io)
+		return f.Import.run(ctx, io)
 	}
 	return f.Collect.run(ctx, io)
 }

@@ -35,7 +35,7 @@ func FuzzRun(f *testing.F) {
 			o.SampleOf = 1 << 16 // a cell may have millions of requests
 		}
 		var out strings.Builder
-		if err := Run(o, &out); err != nil && out.Len() == 0 {
+		if err := Run(t.Context(), o, &out); err != nil && out.Len() == 0 {
 			return
 		}
 		reader := stream.NewReader[stream.Invocation](strings.NewReader(out.String()), "out")

@@ -1,6 +1,7 @@
 package imports
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -38,7 +39,7 @@ func options(format Format, files map[string]string, names ...string) Options {
 // imported returns the last row of each invocation, by arrival.
 func imported(t require, o Options) []stream.Invocation {
 	var text strings.Builder
-	if err := Run(o, &text); err != nil {
+	if err := Run(context.Background(), o, &text); err != nil {
 		t.Fatal(err)
 	}
 	reader := stream.NewReader[stream.Invocation](strings.NewReader(text.String()), "imported")
@@ -223,7 +224,7 @@ func TestBounds(t *testing.T) {
 		"requests_minute":       "day,time,1\n0,0,16777217\n",
 		"function_delay_minute": "day,time,1\n0,0,1\n",
 	}, "requests_minute", "function_delay_minute")
-	err := Run(o, io.Discard)
+	err := Run(context.Background(), o, io.Discard)
 	if err == nil || err.Error() != "requests_minute:2: 1: more than 16777216 requests in the 1m0s from 0s on; take a sample" {
 		t.Errorf("error %v", err)
 	}
@@ -232,13 +233,44 @@ func TestBounds(t *testing.T) {
 		"d": "function,argument,cpu_ms\na/f,,1\n",
 	}, "i")
 	day.Demands = "d"
-	err = Run(day, io.Discard)
+	err = Run(context.Background(), day, io.Discard)
 	if err == nil || err.Error() != "i:2: 2: more than 16777216 requests in the 1m0s from 1m0s on; take a sample" {
 		t.Errorf("error %v", err)
 	}
 	o.SampleOf = 1 << 20
 	if got := len(imported(t, o)); got > 60 {
 		t.Errorf("%d requests of a sample of about 16", got)
+	}
+}
+
+// cancels is a file that ends the context when it is read, or the output that
+// does when it is written to.
+type cancels struct {
+	io.Reader
+	strings.Builder
+	cancel context.CancelFunc
+}
+
+func (c *cancels) Read(p []byte) (int, error)  { c.cancel(); return c.Reader.Read(p) }
+func (c *cancels) Write(p []byte) (int, error) { c.cancel(); return c.Builder.Write(p) }
+
+func TestInterrupted(t *testing.T) {
+	const text = "app,func,end_timestamp,duration\na,f,1,1\na,f,2,1\na,f,200,1\n"
+	o := options(Azure2021, map[string]string{"azure": text}, "azure")
+	ctx, cancel := context.WithCancel(context.Background())
+	out := &cancels{cancel: cancel}
+	err := Run(ctx, o, out)
+	if err == nil || err.Error() != "interrupted" || strings.Count(out.String(), "\n") != 3 {
+		t.Errorf("error %v, output %q; want the first window of three", err, out.String())
+	}
+	ctx, cancel = context.WithCancel(context.Background())
+	o.Open = func(string) (io.ReadCloser, string, error) {
+		return io.NopCloser(&cancels{Reader: strings.NewReader(text), cancel: cancel}), "azure", nil
+	}
+	out = &cancels{cancel: cancel}
+	err = Run(ctx, o, out)
+	if err == nil || err.Error() != "reading azure: interrupted" || out.Len() > 0 {
+		t.Errorf("error %v, output %q; want none", err, out.String())
 	}
 }
 
@@ -278,7 +310,7 @@ func TestPublishedTraces(t *testing.T) {
 			}
 			o.Demands, o.SampleOf, o.UtilisationPct, o.Seed = published(t, "demands.csv"), test.sampleOf, 90, 1
 			var got, want strings.Builder
-			if err := Run(o, &got); err != nil {
+			if err := Run(context.Background(), o, &got); err != nil {
 				t.Fatal(err)
 			}
 			trace := benchmark(t, o)

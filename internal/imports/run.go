@@ -1,6 +1,7 @@
 package imports
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -119,10 +120,15 @@ type source func(yield func(workload.Request) error) error
 
 // Run writes the trace to out as the invocations stream. A row that does not
 // fit is a [*stream.Error]; the windows before it may have been written, each
-// whole.
-func Run(o Options, out io.Writer) error {
+// whole. So it is when the context ends, which is an error too.
+func Run(ctx context.Context, o Options, out io.Writer) error {
 	if err := o.Check(); err != nil {
 		return err
+	}
+	open := o.Open
+	o.Open = func(file string) (io.ReadCloser, string, error) {
+		in, name, err := open(file)
+		return &interruptible{in, ctx}, name, err
 	}
 	i := &importer{Options: o, refusals: refusals{skip: o.SkipBad, messages: o.Messages}}
 	requests, err := i.open()
@@ -134,7 +140,12 @@ func Run(o Options, out io.Writer) error {
 		return err
 	}
 	writer := stream.NewWriter[stream.Invocation](out)
-	windows, err := workload.NewWindower(o.Windows, writer.Write)
+	windows, err := workload.NewWindower(o.Windows, func(id stream.Integer, rows []stream.Invocation) error {
+		if ctx.Err() != nil {
+			return errInterrupted
+		}
+		return writer.Write(id, rows)
+	})
 	if err != nil {
 		return err
 	}
@@ -152,6 +163,23 @@ func Run(o Options, out io.Writer) error {
 		return err
 	}
 	return i.refusals.tell()
+}
+
+var errInterrupted = errors.New("interrupted")
+
+// interruptible is a file that cannot be read on once the context has ended:
+// also not to an end that the signal made, when it ended what writes the file.
+type interruptible struct {
+	io.ReadCloser
+	ctx context.Context
+}
+
+func (i *interruptible) Read(p []byte) (int, error) {
+	n, err := i.ReadCloser.Read(p)
+	if i.ctx.Err() != nil {
+		return 0, errInterrupted
+	}
+	return n, err
 }
 
 // importer is a run.
