@@ -1,5 +1,6 @@
 // Alps-collect measures function invocations by eBPF and prints them as CSV,
-// a window at a time. See docs/alps-collect.md.
+// a window at a time. Its command import makes the same of published traces. See
+// docs/alps-collect.md.
 package main
 
 import (
@@ -11,6 +12,18 @@ import (
 )
 
 type flags struct {
+	Collect collectFlags `cmd:"" default:"withargs" help:"Measure what runs here (what is done without a command)."`
+	Import  importFlags  `cmd:"" help:"Make invocations of a published trace, without eBPF or privilege."`
+}
+
+func (f *flags) run(ctx context.Context, io cli.IO) error {
+	if io.Command == "import" {
+		return f.Import.run(ctx, io)
+	}
+	return f.Collect.run(ctx, io)
+}
+
+type collectFlags struct {
 	Window time.Duration `default:"60s" help:"How long a window lasts."`
 	Count  int           `default:"0" help:"Stop after so many windows; 0: never."`
 	Class  string        `default:"auto" enum:"auto,cgroup,comm" help:"How the class of a process is found: by its cgroup, its name (comm), or auto: by its cgroup where that may be a function's, else by its name."`
@@ -22,10 +35,10 @@ type flags struct {
 func main() {
 	var f flags
 	cli.Main("alps-collect", &f, f.run, cli.Description(
-		"Measure function invocations by eBPF and print them as CSV, a window at a time."))
+		"Measure function invocations by eBPF and print them as CSV, a window at a time. Or import published traces."))
 }
 
-func (f *flags) run(ctx context.Context, io cli.IO) error {
+func (f *collectFlags) run(ctx context.Context, io cli.IO) error {
 	cpus, err := collect.ParseCPUs(f.CPUs)
 	if err != nil {
 		return cli.Usagef("--cpus: %v", err)

@@ -296,8 +296,10 @@ func TestWrongUsage(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	got := run(t, self(t, "alps-collect", "tool", "--help"))
-	if got.code != 0 || !strings.Contains(got.stdout, "--under") || got.stderr != "" {
-		t.Errorf("%+v", got)
+	for args, want := range map[string]string{"--help": "import ", "collect --help": "--under", "import --help": "--demands"} {
+		got := run(t, self(t, "alps-collect", "tool", strings.Fields(args)...))
+		if got.code != 0 || !strings.Contains(got.stdout, want) || got.stderr != "" {
+			t.Errorf("%s: %+v", args, got)
+		}
 	}
 }

@@ -3,6 +3,8 @@ package workload
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -83,4 +85,14 @@ type WindowFlags struct {
 // Options returns what the flags say. They are checked by [Windows].
 func (f WindowFlags) Options(cpus int) WindowOptions {
 	return WindowOptions{Length: f.Window, CPUs: cpus, KeyPrefix: f.KeyPrefix}
+}
+
+// ParseSample reads how large a part of the requests is taken: N of 1/N.
+func ParseSample(text string) (int, error) {
+	of, ok := strings.CutPrefix(text, "1/")
+	n, err := strconv.Atoi(of)
+	if !ok || err != nil || n < 1 {
+		return 0, fmt.Errorf("--sample: %q is not 1/N", text)
+	}
+	return n, nil
 }

@@ -119,7 +119,7 @@ func (s Synthetic) check() error {
 	if len(s.Weights) > 0 && sum == 0 {
 		return errors.New("all weights are 0")
 	}
-	return s.Load.check()
+	return s.Load.Check()
 }
 
 func (s Synthetic) checkSleeps() error {
@@ -151,9 +151,9 @@ func Generate(s Synthetic) (Trace, error) {
 	for class, count := range apportion(s.Invocations, s.popularities()) {
 		name := fmt.Sprintf("c%0*d", max(2, len(fmt.Sprint(s.Classes))), class+1)
 		for range count {
-			request := Request{Class: name, CPUNs: s.Load.vary(rng, means[class])}
+			request := Request{Class: name, CPUNs: s.Load.Vary(rng, means[class])}
 			if sleeping[class] {
-				sleptNs := s.Load.vary(sleepRng, means[class]*s.SleepPct/100)
+				sleptNs := s.Load.Vary(sleepRng, means[class]*s.SleepPct/100)
 				request.Sleeps = int64(s.Sleeps)
 				request.SleepNs = max(1, (sleptNs+request.Sleeps/2)/request.Sleeps)
 			}

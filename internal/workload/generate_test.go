@@ -101,7 +101,7 @@ func TestVary(t *testing.T) {
 	rng := newRand(1)
 	values := make([]float64, 1_000_000)
 	for i := range values {
-		values[i] = float64(Load{Sigma: 0.5}.vary(rng, 1e9))
+		values[i] = float64(Load{Sigma: 0.5}.Vary(rng, 1e9))
 	}
 	if mean, cv := moments(values); math.Abs(mean/1e9-1) > 0.005 || math.Abs(cv-0.5) > 0.005 {
 		t.Errorf("mean %v, coefficient of variation %.3f, want 1s and 0.5", time.Duration(mean), cv)

@@ -26,7 +26,8 @@ type Load struct {
 // the variation of demands that this project assumes.
 var DefaultLoad = Load{UtilisationPct: 90, CPUs: 1, Sigma: 0.15}
 
-func (l Load) check() error {
+// Check says what is wrong with the numbers.
+func (l Load) Check() error {
 	switch {
 	case !(l.UtilisationPct > 0 && l.UtilisationPct <= 1000):
 		return fmt.Errorf("utilisation %v%% is not over 0 and up to 1000", l.UtilisationPct)
@@ -38,8 +39,8 @@ func (l Load) check() error {
 	return nil
 }
 
-// vary returns a demand about the mean.
-func (l Load) vary(rng *rand.Rand, meanNs float64) int64 {
+// Vary returns a demand about the mean.
+func (l Load) Vary(rng *rand.Rand, meanNs float64) int64 {
 	// With this spread of the logarithm the coefficient of variation is
 	// Sigma, and the mean stays what it is.
 	variance := math.Log1p(l.Sigma * l.Sigma)

@@ -33,6 +33,8 @@ const alpsGapMs = 0.21
 
 // Published is one request of a published trace.
 type Published struct {
+	// Line is that of the file on which it stands, from 1.
+	Line int
 	// Arrival is when it arrives, in some unit.
 	Arrival int64
 	// Function and Argument tell how much CPU time it takes.
@@ -62,7 +64,10 @@ func ReadPublished(r io.Reader, name string, format Format) ([]Published, error)
 		if len(line.fields) != 5 {
 			return nil, line.errorf("", "%d fields instead of 5", len(line.fields))
 		}
-		request := Published{Arrival: arrival} // parseALPS adds its gap
+		if len(requests) == maxInvocations {
+			return nil, line.errorf("", "more than %d requests; split the file", maxInvocations)
+		}
+		request := Published{Line: number, Arrival: arrival} // parseALPS adds its gap
 		if err := parse(&line, &request); err != nil {
 			return nil, err
 		}
@@ -179,12 +184,16 @@ type Replay struct {
 	// Limit takes so many requests of the sample, the first; 0 takes all.
 	Limit int
 	Load  Load
+	// Unit is how long one unit of the arrivals lasts. Where it is over 0, the
+	// requests arrive when they did, and the load's utilisation says nothing.
+	Unit time.Duration
 	// Seed makes another sample and other demands.
 	Seed uint64
 }
 
 // FromPublished makes a trace of a published one. All gaps are scaled by one
-// factor, so that the utilisation results. The same values give the same trace.
+// factor, so that the utilisation results, unless there is a unit. The same
+// values give the same trace.
 func FromPublished(requests []Published, replay Replay) (Trace, error) {
 	if err := replay.check(); err != nil {
 		return nil, fmt.Errorf("making a trace: %w", err)
@@ -203,13 +212,12 @@ func FromPublished(requests []Published, replay Replay) (Trace, error) {
 	if replay.Limit > 0 && replay.Limit < len(requests) {
 		requests = requests[:replay.Limit]
 	}
-	if len(requests) < 2 {
+	if len(requests) < 2 && replay.Unit == 0 {
 		return nil, fmt.Errorf("making a trace: a sample of %d requests is too small", len(requests))
 	}
 	trace := make(Trace, len(requests))
-	gaps := make([]float64, len(requests))
 	for i, r := range requests {
-		class, err := replay.ClassBy.class(r)
+		class, err := replay.ClassBy.Class(r)
 		if err != nil {
 			return nil, fmt.Errorf("making a trace: %w", err)
 		}
@@ -217,10 +225,19 @@ func FromPublished(requests []Published, replay Replay) (Trace, error) {
 		if !ok {
 			return nil, fmt.Errorf("making a trace: the demands say nothing of %s %s", r.Function, r.Argument)
 		}
-		trace[i] = Request{Class: class, CPUNs: replay.Load.vary(rng, float64(mean))}
-		if i > 0 {
-			gaps[i-1] = float64(r.Arrival - requests[i-1].Arrival)
+		if replay.Unit > 0 && r.Arrival > maxTimeNs/replay.Unit.Nanoseconds() {
+			return nil, fmt.Errorf("making a trace: the request of line %d arrives after %v", r.Line, time.Duration(maxTimeNs))
 		}
+		trace[i] = Request{
+			ArrivalNs: r.Arrival * replay.Unit.Nanoseconds(), Class: class, CPUNs: replay.Load.Vary(rng, float64(mean)),
+		}
+	}
+	if replay.Unit > 0 {
+		return trace, nil
+	}
+	gaps := make([]float64, len(requests))
+	for i := 1; i < len(requests); i++ {
+		gaps[i-1] = float64(requests[i].Arrival - requests[i-1].Arrival)
 	}
 	// The gap after the last request is the mean one.
 	gaps[len(gaps)-1] = float64(requests[len(requests)-1].Arrival-requests[0].Arrival) / float64(len(requests)-1)
@@ -236,11 +253,18 @@ func (r Replay) check() error {
 		return fmt.Errorf("a sample of 1/%d is no sample", r.SampleOf)
 	case r.Limit < 0:
 		return fmt.Errorf("a limit of %d is below 0", r.Limit)
+	case r.Unit < 0:
+		return fmt.Errorf("a unit of %v is below 0", r.Unit)
 	}
-	return r.Load.check()
+	load := r.Load
+	if r.Unit > 0 {
+		load.UtilisationPct = DefaultLoad.UtilisationPct
+	}
+	return load.Check()
 }
 
-func (by ClassBy) class(r Published) (string, error) {
+// Class returns the class of a request.
+func (by ClassBy) Class(r Published) (string, error) {
 	var class string
 	switch by {
 	case ClassByArgument:

@@ -46,14 +46,14 @@ func readPublished(t *testing.T, text string, format Format) []Published {
 func TestReadPublished(t *testing.T) {
 	// 0.21 x 20, 26 and 28 are 4.2, 5.46 and 5.88 ms, of which whole ms count.
 	want := []Published{
-		{Arrival: 4, Function: "graphPagerank", Argument: "9", Port: "5010"},
-		{Arrival: 9, Function: "graphBfs", Argument: "100", Port: "5008"},
-		{Arrival: 14, Function: "graphPagerank", Argument: "9", Port: "5010"},
+		{Line: 1, Arrival: 4, Function: "graphPagerank", Argument: "9", Port: "5010"},
+		{Line: 2, Arrival: 9, Function: "graphBfs", Argument: "100", Port: "5008"},
+		{Line: 4, Arrival: 14, Function: "graphPagerank", Argument: "9", Port: "5010"},
 	}
 	if diff := cmp.Diff(want, readPublished(t, alpsText, FormatALPS)); diff != "" {
 		t.Errorf("ALPS (-want +got):\n%s", diff)
 	}
-	want = []Published{{Arrival: 5, Function: "fib", Argument: "27"}, {Arrival: 7, Function: "fib", Argument: "21"}}
+	want = []Published{{Line: 1, Arrival: 5, Function: "fib", Argument: "27"}, {Line: 2, Arrival: 7, Function: "fib", Argument: "21"}}
 	if diff := cmp.Diff(want, readPublished(t, "fib1 fib.py 27 5 1\nfib2 fib.py 21 7 2\n", FormatSFS)); diff != "" {
 		t.Errorf("SFS (-want +got):\n%s", diff)
 	}
@@ -123,6 +123,30 @@ func TestFromPublished(t *testing.T) {
 	}
 }
 
+// With a unit, requests arrive when they did.
+func TestFromPublishedUnit(t *testing.T) {
+	replay := Replay{
+		Demands:  Demands{{"graphPagerank", "9"}: 12 * time.Millisecond, {"graphBfs", "100"}: 8 * time.Millisecond},
+		ClassBy:  ClassByPort,
+		SampleOf: 1,
+		Load:     Load{CPUs: 2},
+		Unit:     time.Millisecond,
+	}
+	trace, err := FromPublished(readPublished(t, alpsText, FormatALPS), replay)
+	want := Trace{
+		{ArrivalNs: 4 * ms, Class: "port-5010", CPUNs: 12e6},
+		{ArrivalNs: 9 * ms, Class: "port-5008", CPUNs: 8e6},
+		{ArrivalNs: 14 * ms, Class: "port-5010", CPUNs: 12e6},
+	}
+	if diff := cmp.Diff(want, trace); err != nil || diff != "" {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+	replay.Unit = maxTimeNs / 13
+	if _, err := FromPublished(readPublished(t, alpsText, FormatALPS), replay); err == nil || !strings.Contains(err.Error(), "the request of line 4 arrives after") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestFromPublishedSample(t *testing.T) {
 	requests := make([]Published, 100)
 	for i := range requests {
@@ -157,6 +181,7 @@ func TestFromPublishedRefuses(t *testing.T) {
 	demands := Demands{{"fib", "27"}: time.Millisecond, {"fib", "21"}: time.Millisecond}
 	for want, replay := range map[string]Replay{
 		"a sample of 1/0":            {Demands: demands, ClassBy: ClassByArgument, Load: DefaultLoad},
+		"a unit of -1ns":             {Demands: demands, ClassBy: ClassByArgument, SampleOf: 1, Load: DefaultLoad, Unit: -1},
 		"a limit of -1":              {Demands: demands, ClassBy: ClassByArgument, SampleOf: 1, Limit: -1, Load: DefaultLoad},
 		"utilisation 0%":             {Demands: demands, ClassBy: ClassByArgument, SampleOf: 1},
 		"has no ports":               {Demands: demands, ClassBy: ClassByPort, SampleOf: 1, Load: DefaultLoad},

@@ -66,7 +66,7 @@ func Windows(trace Trace, o WindowOptions) (iter.Seq2[stream.Integer, []stream.I
 	for i := 0; err == nil && i < len(trace); i++ {
 		err = trace[i].checkTimes()
 		if err == nil && i > 0 && trace[i].ArrivalNs < trace[i-1].ArrivalNs {
-			err = errors.New("it is before the arrival above it; sort the trace")
+			err = errUnsorted
 		}
 		if err != nil {
 			err = fmt.Errorf("request %d: %w", i+1, err)
@@ -76,14 +76,25 @@ func Windows(trace Trace, o WindowOptions) (iter.Seq2[stream.Integer, []stream.I
 		return nil, fmt.Errorf("making windows of a trace: %w", err)
 	}
 	return func(yield func(stream.Integer, []stream.Invocation) bool) {
-		w := windower{WindowOptions: o, trace: trace, keys: make(map[string]string)}
-		for w.next() {
-			if !yield(stream.Integer(w.beginNs/int64(time.Millisecond)), w.rows) {
-				return
+		w := newWindower(o, func(id stream.Integer, rows []stream.Invocation) error {
+			if !yield(id, rows) {
+				return errStopped
+			}
+			return nil
+		})
+		for _, request := range trace {
+			if w.Add(request) != nil {
+				return // stopped: the requests were looked at above
 			}
 		}
+		w.Close()
 	}, nil
 }
+
+var errUnsorted = errors.New("it is before the arrival above it; sort the trace")
+
+// errStopped is that of an iteration that is broken off.
+var errStopped = errors.New("stopped")
 
 // WriteWindows writes the windows of the trace as a stream, and ends it.
 func WriteWindows(out *stream.Writer[stream.Invocation], trace Trace, o WindowOptions) error {
@@ -99,50 +110,92 @@ func WriteWindows(out *stream.Writer[stream.Invocation], trace Trace, o WindowOp
 	return out.Close()
 }
 
-// windower goes through a trace window by window.
-type windower struct {
-	WindowOptions
-	trace Trace
-	begun int // requests that arrived before the end of the window
-	// live are the invocations that go on after the window, by arrival.
-	live []live
-	keys map[string]string // by class
+// Windower makes the windows that [Windows] makes, of requests that come one
+// by one. It holds what lives in one window, not the trace.
+type Windower struct {
+	o       WindowOptions
+	emit    func(stream.Integer, []stream.Invocation) error
+	maxRows int // of a window
 
-	beginNs int64
+	added  int   // requests so far
+	lastNs int64 // arrival of the last of them
+	// live are the invocations that had not ended when the window began, and
+	// those that arrived since, by arrival.
+	live    []live
+	keys    map[string]string // by class
+	beginNs int64             // of the window, where any live
 	rows    []stream.Invocation
+}
+
+// NewWindower returns a windower that hands each window to emit: its number
+// and its rows, which are valid until emit returns. An error of emit ends it.
+func NewWindower(o WindowOptions, emit func(stream.Integer, []stream.Invocation) error) (*Windower, error) {
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("making windows of a trace: %w", err)
+	}
+	return newWindower(o, emit), nil
+}
+
+func newWindower(o WindowOptions, emit func(stream.Integer, []stream.Invocation) error) *Windower {
+	return &Windower{o: o, emit: emit, maxRows: stream.MaxWindowRows, keys: make(map[string]string)}
 }
 
 // live is an invocation that has not ended.
 type live struct {
-	*Request
+	Request
 	id    stream.Name
 	key   string
 	cpuNs int64 // by the end of the window before
 }
 
-// next makes the rows of the next window that has any.
-func (w *windower) next() bool {
-	if w.begun == len(w.trace) && len(w.live) == 0 {
-		return false
+// Add takes the next request, and emits the windows that end by its arrival.
+func (w *Windower) Add(r Request) error {
+	w.added++
+	err := r.checkTimes()
+	if err == nil && r.ArrivalNs < w.lastNs {
+		err = errUnsorted
 	}
-	length := w.Length.Nanoseconds()
-	w.beginNs += length
+	if err != nil {
+		return fmt.Errorf("making windows of a trace: request %d: %w", w.added, err)
+	}
+	w.lastNs = r.ArrivalNs
+	for len(w.live) > 0 && r.ArrivalNs >= w.beginNs+w.o.Length.Nanoseconds() {
+		if err := w.end(false); err != nil {
+			return err
+		}
+	}
 	if len(w.live) == 0 {
-		w.beginNs = w.trace[w.begun].ArrivalNs / length * length
+		w.beginNs = r.ArrivalNs / w.o.Length.Nanoseconds() * w.o.Length.Nanoseconds()
 	}
-	endNs := w.beginNs + length
-	for ; w.begun < len(w.trace) && w.trace[w.begun].ArrivalNs < endNs; w.begun++ {
-		request := &w.trace[w.begun]
-		w.live = append(w.live, live{
-			Request: request, id: stream.Name(strconv.Itoa(w.begun + 1)), key: w.key(request.Class),
-		})
+	if len(w.live) == w.maxRows {
+		return fmt.Errorf("window %d has more than %d invocations, the most that a stream may have; take a sample, or shorter windows",
+			w.beginNs/int64(time.Millisecond), w.maxRows)
 	}
+	w.live = append(w.live, live{Request: r, id: stream.Name(strconv.Itoa(w.added)), key: w.key(r.Class)})
+	return nil
+}
+
+// Close emits the windows in which those live that have not ended.
+func (w *Windower) Close() error {
+	for len(w.live) > 0 {
+		if err := w.end(true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end ends the window, and begins the one after it. In the last ones nothing
+// arrives any more.
+func (w *Windower) end(last bool) error {
+	endNs := w.beginNs + w.o.Length.Nanoseconds()
+	nextNs := endNs
 	w.rows = w.rows[:0]
 	candidates := w.live
 	w.live = w.live[:0]
 	// A sum of many CPUs' time need not fit into 64 bits.
 	var usedNs float64
-	lastNs := w.beginNs
+	lastEndNs := w.beginNs
 	for _, l := range candidates {
 		now := l.after(endNs - l.ArrivalNs)
 		usedNs += float64(now.cpuNs - l.cpuNs)
@@ -154,38 +207,40 @@ func (w *windower) next() bool {
 			ArrivalNs:  stream.Nanos(l.ArrivalNs),
 			CPUNs:      stream.Nanos(now.cpuNs),
 			BlockNs:    stream.Nanos(now.blockNs),
-			CPUs:       stream.Count(w.CPUs),
+			CPUs:       stream.Count(w.o.CPUs),
 			BeginNs:    stream.OptNanos{Nanos: stream.Nanos(w.beginNs), Valid: true},
 			Sleeps:     stream.Whole(now.sleeps),
 		}
 		if now.ended {
 			ended := l.ArrivalNs + l.durationNs()
 			row.EndNs = stream.OptNanos{Nanos: stream.Nanos(ended), Valid: true}
-			lastNs = max(lastNs, ended)
+			lastEndNs = max(lastEndNs, ended)
 		} else {
 			w.live = append(w.live, l)
 		}
 		w.rows = append(w.rows, row)
 	}
-	if w.begun == len(w.trace) && len(w.live) == 0 {
-		endNs = lastNs
+	if last && len(w.live) == 0 {
+		endNs = lastEndNs
 	}
-	util := 100 * usedNs / (float64(w.CPUs) * float64(max(1, endNs-w.beginNs)))
+	util := 100 * usedNs / (float64(w.o.CPUs) * float64(max(1, endNs-w.beginNs)))
 	util = min(100, math.Round(100*util)/100)
 	for i := range w.rows {
 		w.rows[i].UtilPct = stream.Percent(util)
 	}
-	return true
+	id := stream.Integer(w.beginNs / int64(time.Millisecond))
+	w.beginNs = nextNs
+	return w.emit(id, w.rows)
 }
 
 // key returns the key of a class, the same text for all its rows.
-func (w *windower) key(class string) string {
-	if w.KeyPrefix == "" {
+func (w *Windower) key(class string) string {
+	if w.o.KeyPrefix == "" {
 		return ""
 	}
 	key, ok := w.keys[class]
 	if !ok {
-		key = w.KeyPrefix + class
+		key = w.o.KeyPrefix + class
 		w.keys[class] = key
 	}
 	return key

@@ -84,6 +84,40 @@ func TestWindowsRefuses(t *testing.T) {
 	}
 }
 
+func TestWindowerRefuses(t *testing.T) {
+	windows := 0
+	w, err := NewWindower(WindowOptions{Length: time.Second, CPUs: 1}, func(stream.Integer, []stream.Invocation) error {
+		windows++
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.maxRows = 2
+	for _, test := range []struct {
+		arrivalNs int64
+		want      string
+	}{
+		{1000 * ms, ""}, {1001 * ms, ""},
+		{1000 * ms, "making windows of a trace: request 3: it is before the arrival above it"},
+		{1002 * ms, "window 1000 has more than 2 invocations"},
+		{2000 * ms, ""},
+		{-1, "making windows of a trace: request 6: {ArrivalNs:-1"},
+	} {
+		err := w.Add(Request{ArrivalNs: test.arrivalNs, Class: "a", CPUNs: ms})
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.HasPrefix(err.Error(), test.want)) {
+			t.Errorf("arrival %d: error %v, want %q", test.arrivalNs, err, test.want)
+		}
+	}
+	if err := w.Close(); err != nil || windows != 2 {
+		t.Errorf("%d windows, error %v; want 2", windows, err)
+	}
+	w, _ = NewWindower(WindowOptions{Length: time.Second, CPUs: 1}, func(stream.Integer, []stream.Invocation) error { return errStopped })
+	if err := errors.Join(w.Add(Request{Class: "a"}), w.Close()); !errors.Is(err, errStopped) {
+		t.Errorf("error %v of emit is not returned", err)
+	}
+}
+
 func TestAfter(t *testing.T) {
 	// Parts of 3, 2 and 2 ns.
 	odd := Request{CPUNs: 7, Sleeps: 2, SleepNs: 5}

@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 
 	"alps/internal/cli"
@@ -94,9 +93,9 @@ type traceFlags struct {
 }
 
 func (f *traceFlags) run(io cli.IO) error {
-	sampleOf, err := parseSample(f.Sample)
+	sampleOf, err := workload.ParseSample(f.Sample)
 	if err != nil {
-		return err
+		return cli.Usagef("%v", err)
 	}
 	requests, err := f.read(io)
 	if err != nil {
@@ -119,15 +118,6 @@ func (f *traceFlags) run(io cli.IO) error {
 		return err
 	}
 	return trace.Write(io.Stdout)
-}
-
-func parseSample(text string) (int, error) {
-	of, ok := strings.CutPrefix(text, "1/")
-	n, err := strconv.Atoi(of)
-	if !ok || err != nil || n < 1 {
-		return 0, cli.Usagef("--sample: %q is not 1/N", text)
-	}
-	return n, nil
 }
 
 type windowsFlags struct {
