@@ -90,10 +90,9 @@ void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 		count_runnable(p, tc);
 	}
 	if (key == KEY_SYSTEM)
-		scx_bpf_dsq_insert_vtime(p, queue_of(SYSTEM, p), slice_ns, tc ? tc->vtime : system_vtime,
-					 enq_flags);
+		queue(p, SYSTEM, slice_ns, tc ? tc->vtime : system_vtime, enq_flags);
 	else
-		scx_bpf_dsq_insert_vtime(p, queue_of(FUNCTIONS, p), slice_ns, key, enq_flags);
+		queue(p, FUNCTIONS, slice_ns, key, enq_flags);
 	if (cpu_found) {
 		set_running(scx_bpf_task_cpu(p), key, patience_ns);
 		return;
@@ -107,29 +106,33 @@ void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 	}
 }
 
-SEC("struct_ops/alps_dispatch")
-void BPF_PROG(alps_dispatch, __s32 cpu, struct task_struct *prev)
+static __always_inline void dispatch(__s32 cpu, struct task_struct *prev, bool v2)
 {
 	struct serving how = { .max_slice_ns = NO_LIMIT };
-	struct task_ctx *tc = NULL;
+	struct cpu *c = cpu_of(cpu);
+	struct task_ctx *tc = prev ? task_ctx(prev) : NULL;
 	bool goes_on = false;
 	__u64 max_slice_ns, slice_ns = 0, key = KEY_SYSTEM;
 
-	if (prev)
-		end_promotion(prev, cpu);
+	if (tc && tc->promoted)
+		end_promotion(tc, cpu);
 	/* A task whose slice is over but who is still first goes on without
 	 * leaving the CPU. */
-	if (prev && (prev->scx.flags & SCX_VALUE(scx_ent_flags, SCX_TASK_QUEUED))) {
-		tc = task_ctx(prev);
-		if (tc && bpf_cpumask_test_cpu(cpu, prev->cpus_ptr)) {
-			goes_on = true;
-			slice_ns = decide(prev, tc);
-			key = tc->key;
-			count_runnable(prev, tc);
-		}
+	if (tc && (prev->scx.flags & SCX_VALUE(scx_ent_flags, SCX_TASK_QUEUED)) &&
+	    bpf_cpumask_test_cpu(cpu, prev->cpus_ptr)) {
+		goes_on = true;
+		slice_ns = decide(prev, tc);
+		key = tc->key;
+		count_runnable(prev, tc);
 	}
 	if (serve_overdue(cpu, &max_slice_ns))
 		return;
+	if (!goes_on && max_slice_ns == NO_LIMIT && !(c && c->hints)) {
+		if (serve_first(SYSTEM, cpu, v2) || serve_first(FUNCTIONS, cpu, v2))
+			return;
+		set_running(cpu, KEY_IDLE, KEY_IDLE);
+		return;
+	}
 	how.limit = goes_on && key == KEY_SYSTEM ? tc->vtime : behind_all(SYSTEM);
 	if (serve(SYSTEM, cpu, &how))
 		return;
@@ -147,6 +150,20 @@ void BPF_PROG(alps_dispatch, __s32 cpu, struct task_struct *prev)
 	how.limit = behind_all(OVERDUE);
 	if (!serve(OVERDUE, cpu, &how))
 		set_running(cpu, KEY_IDLE, KEY_IDLE);
+}
+
+/* The loader takes one of the two. */
+SEC("struct_ops/alps_dispatch")
+void BPF_PROG(alps_dispatch, __s32 cpu, struct task_struct *prev)
+{
+	dispatch(cpu, prev, false);
+}
+
+/* Linux 7.1 and later. */
+SEC("struct_ops/alps_dispatch_v2")
+void BPF_PROG(alps_dispatch_v2, __s32 cpu, struct task_struct *prev)
+{
+	dispatch(cpu, prev, true);
 }
 
 SEC("struct_ops/alps_running")

@@ -29,6 +29,7 @@ const (
 	SchedProgAlpsCpuRelease   = "alps_cpu_release"
 	SchedProgAlpsCpuReleaseV2 = "alps_cpu_release_v2"
 	SchedProgAlpsDispatch     = "alps_dispatch"
+	SchedProgAlpsDispatchV2   = "alps_dispatch_v2"
 	SchedProgAlpsEnqueue      = "alps_enqueue"
 	SchedProgAlpsExit         = "alps_exit"
 	SchedProgAlpsInit         = "alps_init"
@@ -49,6 +50,7 @@ const (
 	SchedVarPromotedSliceNs   = "promoted_slice_ns"
 	SchedVarRunnableFunctions = "runnable_functions"
 	SchedVarScannedNs         = "scanned_ns"
+	SchedVarSharedHints       = "shared_hints"
 	SchedVarSystemVtime       = "system_vtime"
 	SchedVarUnknownZero       = "unknown_zero"
 )
@@ -100,6 +102,7 @@ type SchedProgramSpecs struct {
 	AlpsCpuRelease   *ebpf.ProgramSpec `ebpf:"alps_cpu_release"`
 	AlpsCpuReleaseV2 *ebpf.ProgramSpec `ebpf:"alps_cpu_release_v2"`
 	AlpsDispatch     *ebpf.ProgramSpec `ebpf:"alps_dispatch"`
+	AlpsDispatchV2   *ebpf.ProgramSpec `ebpf:"alps_dispatch_v2"`
 	AlpsEnqueue      *ebpf.ProgramSpec `ebpf:"alps_enqueue"`
 	AlpsExit         *ebpf.ProgramSpec `ebpf:"alps_exit"`
 	AlpsInit         *ebpf.ProgramSpec `ebpf:"alps_init"`
@@ -140,6 +143,7 @@ type SchedVariableSpecs struct {
 	PromotedSliceNs   *ebpf.VariableSpec `ebpf:"promoted_slice_ns"`
 	RunnableFunctions *ebpf.VariableSpec `ebpf:"runnable_functions"`
 	ScannedNs         *ebpf.VariableSpec `ebpf:"scanned_ns"`
+	SharedHints       *ebpf.VariableSpec `ebpf:"shared_hints"`
 	SystemVtime       *ebpf.VariableSpec `ebpf:"system_vtime"`
 	UnknownZero       *ebpf.VariableSpec `ebpf:"unknown_zero"`
 }
@@ -203,6 +207,7 @@ type SchedVariables struct {
 	PromotedSliceNs   *ebpf.Variable `ebpf:"promoted_slice_ns"`
 	RunnableFunctions *ebpf.Variable `ebpf:"runnable_functions"`
 	ScannedNs         *ebpf.Variable `ebpf:"scanned_ns"`
+	SharedHints       *ebpf.Variable `ebpf:"shared_hints"`
 	SystemVtime       *ebpf.Variable `ebpf:"system_vtime"`
 	UnknownZero       *ebpf.Variable `ebpf:"unknown_zero"`
 }
@@ -216,6 +221,7 @@ type SchedPrograms struct {
 	AlpsCpuRelease   *ebpf.Program `ebpf:"alps_cpu_release"`
 	AlpsCpuReleaseV2 *ebpf.Program `ebpf:"alps_cpu_release_v2"`
 	AlpsDispatch     *ebpf.Program `ebpf:"alps_dispatch"`
+	AlpsDispatchV2   *ebpf.Program `ebpf:"alps_dispatch_v2"`
 	AlpsEnqueue      *ebpf.Program `ebpf:"alps_enqueue"`
 	AlpsExit         *ebpf.Program `ebpf:"alps_exit"`
 	AlpsInit         *ebpf.Program `ebpf:"alps_init"`
@@ -233,6 +239,7 @@ func (p *SchedPrograms) Close() error {
 		p.AlpsCpuRelease,
 		p.AlpsCpuReleaseV2,
 		p.AlpsDispatch,
+		p.AlpsDispatchV2,
 		p.AlpsEnqueue,
 		p.AlpsExit,
 		p.AlpsInit,

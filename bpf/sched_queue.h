@@ -30,19 +30,51 @@ enum kind {
  * until the next of 250 ticks a second. */
 #define OVERDUE_ROUND_NS 8000000
 
-static bool is_pinned(struct task_struct *p)
+/*
+ * Which kinds of queues may have something in them, a bit each: here those for all
+ * CPUs, and in struct cpu the CPU's own. To ask the kernel takes a search for the
+ * queue. A bit is set after a task was queued, and cleared before a look that finds
+ * the queue empty: so it may be set for nothing, but not clear while somebody waits.
+ */
+__u32 shared_hints;
+
+static inline void set_hint(__u32 *hints, enum kind kind)
 {
-	return p->nr_cpus_allowed == 1;
+	if (!(*(volatile __u32 *)hints & 1 << kind))
+		__sync_fetch_and_or(hints, 1 << kind);
 }
 
-static __u64 queue_of(enum kind kind, struct task_struct *p)
+static inline bool get_hint(__u32 *hints, enum kind kind)
 {
-	__u32 cpu;
+	return *(volatile __u32 *)hints & 1 << kind;
+}
 
-	if (!is_pinned(p))
-		return SHARED(kind);
-	cpu = bpf_cpumask_first(p->cpus_ptr);
-	return cpu < possible_cpus && cpu < ALPS_MAX_CPUS ? PINNED(kind, cpu) : SHARED(kind);
+/* Clears a hint if the queue is empty. */
+static void check_hint(__u32 *hints, enum kind kind, __u64 dsq)
+{
+	__sync_fetch_and_and(hints, ~(1 << kind));
+	if (scx_bpf_dsq_nr_queued(dsq))
+		__sync_fetch_and_or(hints, 1 << kind);
+}
+
+/* The CPU to whose queues a task belongs, NULL if it may run on several. Where there
+ * is but one CPU at all, one set of queues does. */
+static struct cpu *pinned_to(struct task_struct *p, __u32 *cpu)
+{
+	if (p->nr_cpus_allowed > 1 || possible_cpus == 1)
+		return NULL;
+	*cpu = bpf_cpumask_first(p->cpus_ptr);
+	return *cpu < possible_cpus ? cpu_of(*cpu) : NULL;
+}
+
+/* Puts a task into a queue of a kind. */
+static void queue(struct task_struct *p, enum kind kind, __u64 slice_ns, __u64 place, __u64 enq_flags)
+{
+	__u32 cpu = 0;
+	struct cpu *c = pinned_to(p, &cpu);
+
+	scx_bpf_dsq_insert_vtime(p, c ? PINNED(kind, cpu) : SHARED(kind), slice_ns, place, enq_flags);
+	set_hint(c ? &c->hints : &shared_hints, kind);
 }
 
 /* How a task is served. */
@@ -99,15 +131,44 @@ static __u64 first_place(__u64 dsq, __u64 limit)
 	return limit;
 }
 
-/* Serves the first task of a kind that may run on the CPU. */
+/* Serves the first task of a kind that may run on the CPU, task by task. */
 static bool serve(enum kind kind, __s32 cpu, const struct serving *how)
 {
 	struct serving before_pinned = *how;
+	struct cpu *c = cpu_of(cpu);
+	bool shared = get_hint(&shared_hints, kind), served = false;
 
-	if (!scx_bpf_dsq_nr_queued(PINNED(kind, cpu)))
-		return serve_queue(SHARED(kind), cpu, how);
-	before_pinned.limit = first_place(PINNED(kind, cpu), how->limit);
-	return serve_queue(SHARED(kind), cpu, &before_pinned) || serve_queue(PINNED(kind, cpu), cpu, how);
+	if (c && get_hint(&c->hints, kind)) {
+		before_pinned.limit = first_place(PINNED(kind, cpu), how->limit);
+		if (shared && serve_queue(SHARED(kind), cpu, &before_pinned))
+			return true;
+		served = serve_queue(PINNED(kind, cpu), cpu, how);
+		if (!served)
+			check_hint(&c->hints, kind, PINNED(kind, cpu));
+		return served;
+	}
+	served = shared && serve_queue(SHARED(kind), cpu, how);
+	if (shared && !served)
+		check_hint(&shared_hints, kind, SHARED(kind));
+	return served;
+}
+
+/*
+ * The same for what is most often asked for: the first, whatever its place and
+ * slice. The kernel does that at a go. What the CPU is about to run is then known
+ * when it runs; meanwhile it counts as running what it ran before.
+ */
+static __always_inline bool serve_first(enum kind kind, __s32 cpu, bool v2)
+{
+	bool served;
+
+	if (!get_hint(&shared_hints, kind))
+		return false;
+	served = v2 ? scx_bpf_dsq_move_to_local___v2(SHARED(kind), 0)
+		    : scx_bpf_dsq_move_to_local(SHARED(kind));
+	if (!served)
+		check_hint(&shared_hints, kind, SHARED(kind));
+	return served;
 }
 
 /*
@@ -124,9 +185,9 @@ static __u64 overdue_after_ns(void)
 }
 
 /* Moves the functions of a queue that are overdue to the queue of those. */
-static void find_overdue(__u64 from, __u64 to, __u64 *scanned_ns, __u64 now)
+static void find_overdue(__u64 from, __u64 to, __u32 *hints, __u64 *scanned_ns, __u64 now)
 {
-	__u64 last = *scanned_ns, after_ns = overdue_after_ns();
+	__u64 last = *scanned_ns, after_ns;
 	struct bpf_iter_scx_dsq it;
 	struct task_struct *p;
 	struct task_ctx *tc;
@@ -134,6 +195,7 @@ static void find_overdue(__u64 from, __u64 to, __u64 *scanned_ns, __u64 now)
 	if (now - last < max_wait_ns / OVERDUE_SCANS ||
 	    __sync_val_compare_and_swap(scanned_ns, last, now) != last)
 		return;
+	after_ns = overdue_after_ns();
 	bpf_iter_scx_dsq_new(&it, from, 0);
 	for (__u32 i = unknown_zero; i < OVERDUE_SCAN_MAX; i++) {
 		p = bpf_iter_scx_dsq_next(&it);
@@ -143,7 +205,8 @@ static void find_overdue(__u64 from, __u64 to, __u64 *scanned_ns, __u64 now)
 		if (!tc || now - tc->queued_ns < after_ns)
 			continue;
 		scx_bpf_dsq_move_set_vtime(&it, tc->queued_ns);
-		scx_bpf_dsq_move_vtime(&it, p, to, 0);
+		if (scx_bpf_dsq_move_vtime(&it, p, to, 0))
+			set_hint(hints, OVERDUE);
 	}
 	bpf_iter_scx_dsq_destroy(&it);
 }
@@ -167,10 +230,11 @@ static bool serve_overdue(__s32 cpu, __u64 *max_slice_ns)
 	*max_slice_ns = NO_LIMIT;
 	if (!max_wait_ns)
 		return false;
-	find_overdue(SHARED(FUNCTIONS), SHARED(OVERDUE), &scanned_ns, now);
-	if (c && scx_bpf_dsq_nr_queued(PINNED(FUNCTIONS, cpu)))
-		find_overdue(PINNED(FUNCTIONS, cpu), PINNED(OVERDUE, cpu), &c->scanned_ns, now);
-	if (!scx_bpf_dsq_nr_queued(SHARED(OVERDUE)) && !scx_bpf_dsq_nr_queued(PINNED(OVERDUE, cpu)))
+	if (get_hint(&shared_hints, FUNCTIONS))
+		find_overdue(SHARED(FUNCTIONS), SHARED(OVERDUE), &shared_hints, &scanned_ns, now);
+	if (c && get_hint(&c->hints, FUNCTIONS))
+		find_overdue(PINNED(FUNCTIONS, cpu), PINNED(OVERDUE, cpu), &c->hints, &c->scanned_ns, now);
+	if (!get_hint(&shared_hints, OVERDUE) && !(c && get_hint(&c->hints, OVERDUE)))
 		return false;
 	*max_slice_ns = left_ns > (__s64)promoted_slice_ns ? left_ns : promoted_slice_ns;
 	how.limit = now; /* they have waited since before */
@@ -179,16 +243,14 @@ static bool serve_overdue(__s32 cpu, __u64 *max_slice_ns)
 
 /* A turn out of turn is over. CPUs may overwrite each other's ordinary_ns: one
  * more or less out of turn. */
-static void end_promotion(struct task_struct *prev, __s32 cpu)
+static void end_promotion(struct task_ctx *tc, __s32 cpu)
 {
-	struct task_ctx *tc = task_ctx(prev);
 	__u64 now = bpf_ktime_get_ns();
 	struct cpu *c = cpu_of(cpu);
 
-	if (!tc || !tc->promoted || !c)
-		return;
 	tc->promoted = 0;
-	ordinary_ns = now + (now - c->turn_ns) / (online_cpus ?: 1);
+	if (c)
+		ordinary_ns = now + (now - c->turn_ns) / (online_cpus ?: 1);
 }
 
 /* Far enough behind any place in a queue that nothing is after it. */

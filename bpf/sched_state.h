@@ -116,6 +116,8 @@ struct cpu {
 	__u64 patience_ns; /* of its task */
 	__u64 turn_ns;     /* when its turn began */
 	__u64 scanned_ns;  /* when the starvation bound looked last into the CPU's own queue */
+	__u32 hints;       /* as shared_hints, of the CPU's own queues */
+	__u32 pad[7];      /* each has a cache line */
 } cpus[ALPS_MAX_CPUS];
 
 /* Virtual time of the system task that ran last. Races lose an update of a

@@ -14,6 +14,7 @@ import (
 // kernels have under another name. Each is there twice, and the kernel's BTF tells
 // which one to load.
 var kfuncs = []struct{ newName, op, opNew string }{
+	{"scx_bpf_dsq_move_to_local___v2", "alps_dispatch", "alps_dispatch_v2"},
 	{"scx_bpf_reenqueue_local___v2", "alps_cpu_release", "alps_cpu_release_v2"},
 }
 
