@@ -111,14 +111,8 @@ struct {
 	__uint(max_entries, 8 << 20);
 } execs SEC(".maps");
 
-/* A cgroup and mounts of which a process was seen. */
-struct place {
-	u64 cgroup;
-	u64 root;
-	u64 mounts;
-	u64 mount_ns;
-};
-
+/* The cgroups and mounts of which a process was seen. User space takes one out
+ * that it wants to hear of again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -214,7 +208,7 @@ static __always_inline u32 read_user(struct exec_record *rec, u32 at, u32 most, 
 static __always_inline bool is_new(struct exec_record *rec)
 {
 	struct place place = {
-		.cgroup = bpf_get_current_cgroup_id(),
+		.cgroup = rec->head.cgroup,
 		.root = rec->head.root,
 		.mounts = rec->head.mounts,
 		.mount_ns = rec->head.mount_ns,
@@ -242,6 +236,7 @@ static __always_inline void send(struct task_struct *task)
 		return;
 	rec->head = (struct exec){
 		.start_ns = task->group_leader->start_time,
+		.cgroup = bpf_get_current_cgroup_id(),
 		.tgid = task->tgid,
 		.uid = BPF_CORE_READ(more, real_cred, uid.val),
 	};

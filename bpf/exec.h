@@ -22,6 +22,7 @@
  */
 struct exec {
 	__u64 start_ns; /* CLOCK_MONOTONIC */
+	__u64 cgroup;   /* its id */
 	/* What it sees mounted, where that is asked for: its root folder and the
 	 * mount that is in, and a number that each change in the namespace makes
 	 * another. */
@@ -37,6 +38,15 @@ struct exec {
 	__u32 pad;
 };
 
-_Static_assert(sizeof(struct exec) == 56, "shared with Go");
+/* A cgroup, and what is mounted. */
+struct place {
+	__u64 cgroup;
+	__u64 root;
+	__u64 mounts;
+	__u32 mount_ns;
+	__u32 pad;
+};
+
+_Static_assert(sizeof(struct exec) == 64, "shared with Go");
 
 #endif

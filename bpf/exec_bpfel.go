@@ -16,6 +16,7 @@ import (
 type ExecExec struct {
 	_         structs.HostLayout
 	StartNs   uint64
+	Cgroup    uint64
 	Root      uint64
 	Mounts    uint64
 	Tgid      uint32
@@ -26,6 +27,15 @@ type ExecExec struct {
 	ArgsBytes uint32
 	EnvBytes  uint32
 	Pad       uint32
+}
+
+type ExecPlace struct {
+	_       structs.HostLayout
+	Cgroup  uint64
+	Root    uint64
+	Mounts  uint64
+	MountNs uint32
+	Pad     uint32
 }
 
 // Names of all BPF objects in the ELF.

@@ -72,8 +72,9 @@ func (t *execTracer) Close() error {
 	return errors.Join(append(errs, t.objects.Close())...)
 }
 
-// Drain calls take for each exec since the last call.
-func (t *execTracer) Drain(take func(rules.Exec)) error {
+// Drain calls take for each exec since the last call. If take returns true, the
+// next of the same cgroup and mounts is told as a new one too.
+func (t *execTracer) Drain(take func(rules.Exec) (again bool)) error {
 	var record ringbuf.Record
 	for {
 		err := t.ring.ReadInto(&record)
@@ -83,11 +84,16 @@ func (t *execTracer) Drain(take func(rules.Exec)) error {
 		if err != nil {
 			return fmt.Errorf("reading the ring buffer of the rules: %w", err)
 		}
-		exec, err := execOf(record.RawSample)
+		exec, place, err := execOf(record.RawSample)
 		if err != nil {
 			return fmt.Errorf("reading the ring buffer of the rules: %w", err)
 		}
-		take(exec)
+		if !take(exec) {
+			continue
+		}
+		if err := t.objects.Places.Delete(place); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return fmt.Errorf("forgetting a cgroup in the kernel: %w", err)
+		}
 	}
 }
 
@@ -98,15 +104,15 @@ const (
 )
 
 // execOf decodes a record. What is of bytes in it is the record's memory.
-func execOf(raw []byte) (rules.Exec, error) {
+func execOf(raw []byte) (rules.Exec, bpf.ExecPlace, error) {
 	var head bpf.ExecExec
 	n, err := binary.Decode(raw, binary.NativeEndian, &head)
 	if err != nil {
-		return rules.Exec{}, err
+		return rules.Exec{}, bpf.ExecPlace{}, err
 	}
 	rest := raw[n:]
 	if sum := uint64(head.ExeBytes) + uint64(head.ArgsBytes) + uint64(head.EnvBytes); sum > uint64(len(rest)) {
-		return rules.Exec{}, fmt.Errorf("%d bytes said to be in a record that has %d", sum, len(rest))
+		return rules.Exec{}, bpf.ExecPlace{}, fmt.Errorf("%d bytes said to be in a record that has %d", sum, len(rest))
 	}
 	exe, rest := rest[:head.ExeBytes], rest[head.ExeBytes:]
 	args, rest := rest[:head.ArgsBytes], rest[head.ArgsBytes:]
@@ -122,7 +128,8 @@ func execOf(raw []byte) (rules.Exec, error) {
 	if len(exe) > 0 {
 		exec.Exe = cgroupOf(int32(len(exe)), exe)
 	}
-	return exec, nil
+	place := bpf.ExecPlace{Cgroup: head.Cgroup, Root: head.Root, Mounts: head.Mounts, MountNs: head.MountNs}
+	return exec, place, nil
 }
 
 // Lost is how many execs found no room in the ring buffer.

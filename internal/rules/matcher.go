@@ -80,6 +80,11 @@ const (
 	// maxRelatives is how many processes of a cgroup are tried for one that
 	// lives.
 	maxRelatives = 16
+	// A cgroup is taken for one without a container after so many looks, or
+	// when it was looked at so long after the first. What is gone before has no
+	// answer.
+	maxLooks    = 16
+	settleAfter = time.Second
 	// sweepEvery is how often what has gone is looked for.
 	sweepEvery = 5 * time.Second
 )
@@ -87,12 +92,14 @@ const (
 // group is what is known of a cgroup.
 type group struct {
 	inode  uint64
+	absent bool // it was not there when it was asked for last
 	gone   bool // by the last sweep; the next one drops it
 	info   *ContainerInfo
 	err    error
-	sought time.Time     // the container; zero: never
-	wait   time.Duration // until it is sought again
-	living bool          // the cgroup was there when it was sought
+	first  time.Time     // look for the container; zero: none yet
+	last   time.Time     // the same
+	wait   time.Duration // from the last to the next
+	looks  int
 	asked  map[*Rule]Answer
 	mounts map[MountID]map[*Rule]Answer
 }
@@ -130,8 +137,10 @@ func NewMatcher(set *Set, host *Host, catchUp func() error) *Matcher {
 	return m
 }
 
-// Learn takes what the kernel tells of a process.
-func (m *Matcher) Learn(e Exec) {
+// Learn takes what the kernel tells of a process. Again tells that the next of
+// its cgroup is to be taken for a new one too: it cannot be told yet what the
+// cgroup is.
+func (m *Matcher) Learn(e Exec) (again bool) {
 	texts := map[Kind]string{
 		UID: strconv.FormatUint(uint64(e.UID), 10), Exe: clean(e.Exe),
 		Cmdline: cmdlineText(e.Cmdline), Env: envText(e.Environ),
@@ -144,25 +153,26 @@ func (m *Matcher) Learn(e Exec) {
 		}
 	}
 	m.put(e.ID, p)
-	if e.New {
-		m.lookAhead(e)
-	}
+	return e.New && m.lookAhead(e)
 }
 
 // lookAhead finds what is known of a cgroup and its mounts as long as a process
 // in it lives.
-func (m *Matcher) lookAhead(e Exec) {
+func (m *Matcher) lookAhead(e Exec) (again bool) {
 	cgroup, err := m.host.Text(e.PID, Cgroup)
 	if err != nil {
-		return
+		return errors.Is(err, ErrGone)
 	}
 	g := m.group(cgroup)
-	if m.set.Asks(Container) {
-		m.seek(g, cgroup)
-	}
 	if m.set.Asks(Mount) {
-		m.readMounts(g, e.PID, e.MountID)
+		found, _ := m.readMounts(g, e.PID, e.MountID)
+		again = errors.Is(found.err, ErrGone)
 	}
+	if m.set.Asks(Container) && !Shared(cgroup) {
+		m.seek(g, cgroup, m.now())
+		again = again || !g.settled()
+	}
+	return again
 }
 
 func (m *Matcher) put(id ID, p *process) {
@@ -215,37 +225,52 @@ func (m *Matcher) sweep() {
 // before, of the same path.
 func (m *Matcher) group(cgroup string) *group {
 	g := m.groups[cgroup]
-	inode, _ := m.host.Inode(cgroup)
-	if g != nil && (inode == g.inode || inode == 0) {
-		return g
+	inode, mounted := m.host.Inode(cgroup)
+	if g == nil || inode != g.inode && inode != 0 {
+		if len(m.groups) >= maxGroups {
+			clear(m.groups)
+		}
+		g = &group{inode: inode, asked: map[*Rule]Answer{}, mounts: map[MountID]map[*Rule]Answer{}}
+		m.groups[cgroup] = g
 	}
-	if len(m.groups) >= maxGroups {
-		clear(m.groups)
-	}
-	g = &group{inode: inode, asked: map[*Rule]Answer{}, mounts: map[MountID]map[*Rule]Answer{}}
-	m.groups[cgroup] = g
+	g.absent = mounted && inode == 0
 	return g
 }
 
+// settled tells whether it has been found out if a cgroup is a container's.
+func (g *group) settled() bool {
+	return g.info != nil || g.looks >= maxLooks || g.last.Sub(g.first) >= settleAfter
+}
+
 // seek looks for the container of a cgroup, unless it is known.
-func (m *Matcher) seek(g *group, cgroup string) {
-	if now := m.now(); g.info == nil && (g.sought.IsZero() || now.Sub(g.sought) >= g.wait) {
-		g.sought = now
-		g.wait = min(max(2*g.wait, searchAgain), searchAgainMost)
-		clear(g.asked)
-	} else {
+func (m *Matcher) seek(g *group, cgroup string, now time.Time) {
+	if g.info != nil {
 		return
 	}
-	if g.info, g.err = m.host.Container(cgroup); g.info != nil || g.err != nil {
+	if g.first.IsZero() {
+		g.first = now
+	} else if g.absent && g.settled() {
 		return
 	}
-	// A cgroup that has gone may have been a container, of which the runtime
-	// knows nothing any more.
-	if inode, mounted := m.host.Inode(cgroup); inode != 0 || !mounted {
-		g.living = true
-	} else if !g.living {
+	g.wait = min(max(2*g.wait, searchAgain), searchAgainMost)
+	clear(g.asked)
+	g.info, g.err = m.host.Container(cgroup)
+	if g.info == nil && g.err == nil && g.absent && !g.settled() {
+		// It may have been a container, of which the runtime knows nothing
+		// any more.
 		g.err = ErrGone
+		return
 	}
+	g.last = now
+	g.looks++
+}
+
+// due tells whether it is time to look for the container again.
+func (g *group) due(now time.Time) bool {
+	if g.absent && g.err == nil && !g.settled() {
+		return true
+	}
+	return g.first.IsZero() || now.Sub(g.last) >= g.wait
 }
 
 // readMounts asks the rules by mount of what a process sees mounted now.

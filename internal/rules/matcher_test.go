@@ -92,6 +92,35 @@ func TestContainerThatIsBeingMade(t *testing.T) {
 	tree.want(m.Decide(p), "one", nil)
 }
 
+// One that goes before it could be told what it is has no answer. One that was
+// there for long enough was no container, whatever comes of it.
+func TestCgroupThatGoesSoon(t *testing.T) {
+	for _, test := range []struct {
+		lives time.Duration
+		class string
+		err   error
+	}{{searchAgain, "", ErrGone}, {settleAfter, "other", nil}} {
+		tree := newTree(t)
+		tree.process(7, fake{cgroup: "/fn/resize", comm: "a"})
+		m, at := watch(tree, nil, "container,^function=(.+)$,$1", "comm,.*,other")
+		if again := m.Learn(Exec{ID: ID{PID: 7}, New: true}); !again {
+			t.Error("the next process of the cgroup need not be told")
+		}
+		*at = at.Add(test.lives)
+		again := m.Learn(Exec{ID: ID{PID: 7}, New: true})
+		if want := test.err != nil; again != want {
+			t.Errorf("after %v the next process is to be told: %t, want %t", test.lives, again, want)
+		}
+		tree.remove("sys/fs/cgroup/fn")
+		tree.want(m.Decide(Process{ID: ID{PID: 7}, Comm: "a", Cgroup: "/fn/resize", Ended: true}), test.class, test.err)
+	}
+	tree := newTree(t)
+	m, _ := watch(tree, nil, "container,a,b")
+	if again := m.Learn(Exec{ID: ID{PID: 7}, New: true}); !again {
+		t.Error("a process went before it was looked at, and the next of its cgroup need not be told")
+	}
+}
+
 func TestWhatTheKernelTells(t *testing.T) {
 	tree := newTree(t)
 	told := []Exec{{

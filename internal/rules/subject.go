@@ -61,7 +61,9 @@ func (s *subject) container(r *Rule) (Answer, error) {
 		return Answer{}, nil
 	}
 	g := s.group()
-	s.m.seek(g, s.p.Cgroup)
+	if now := s.m.now(); g.due(now) {
+		s.m.seek(g, s.p.Cgroup, now)
+	}
 	if g.err != nil || g.info == nil {
 		return Answer{}, g.err
 	}
