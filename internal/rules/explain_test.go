@@ -45,6 +45,32 @@ key cgroup:/fn/resize
 	}
 }
 
+// TestUserPage: what docs/alps-collect.md shows of explain is what it says of the
+// rules above.
+func TestUserPage(t *testing.T) {
+	text, err := os.ReadFile("../../docs/alps-collect.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(text)
+	_, example, _ := strings.Cut(page, "```csv\nmatch,pattern,class\n")
+	example, _, _ = strings.Cut(example, "```\n")
+	set, err := Parse(strings.NewReader("match,pattern,class\n"+example), "rules.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := newTree(t)
+	tree.process(4711, fake{cgroup: "/fn/worker-3", comm: "resize", exe: "/opt/functions/resize", env: []string{"A=1", "B=2"}})
+	var out strings.Builder
+	if err := Explain(&out, set, tree.host(), 4711); err != nil {
+		t.Fatal(err)
+	}
+	shown := "    $ alps-collect explain --rules rules.csv 4711\n    " + strings.ReplaceAll(strings.TrimSpace(out.String()), "\n", "\n    ")
+	if !strings.Contains(page, shown) {
+		t.Errorf("docs/alps-collect.md does not show\n%s", shown)
+	}
+}
+
 func TestExplainNoProcess(t *testing.T) {
 	tree := newTree(t)
 	tree.process(2, fake{cgroup: "/", comm: "kthreadd", flags: kernelThread})
