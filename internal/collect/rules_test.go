@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,6 +62,47 @@ func TestRulesByWhatAProcessHas(t *testing.T) {
 				t.Errorf("class %q, key %q, want %q", row.Class, row.Key, test.want)
 			}
 		})
+	}
+}
+
+// The path of a program is what /proc says of it, also on a file system that is
+// mounted somewhere.
+func TestRulesByAProgramOnAnotherMount(t *testing.T) {
+	needKernel(t)
+	var here, there unix.Stat_t
+	if unix.Stat("/dev/shm", &there) != nil || unix.Stat("/dev", &here) != nil || here.Dev == there.Dev {
+		t.Skip("/dev/shm is no mount of its own")
+	}
+	dir, err := os.MkdirTemp("/dev/shm", "alps-test")
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := os.ReadFile(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "fn-on-shm")
+	if err := os.WriteFile(program, binary, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	options := byRules(t, "exe,^(/dev/shm/.*),$1")
+	options.Filter.Comms = []string{"fn-on-shm"}
+	s := collect(t, options)
+	cmd := body(t, "fn-on-shm", "sleep")
+	cmd.Path = program
+	start(t, cmd)
+	told, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kill(cmd)
+	if row := s.one(); string(row.Class) != program || told != program {
+		t.Errorf("class %q, /proc says %q, want %q", row.Class, told, program)
 	}
 }
 
