@@ -156,6 +156,9 @@ func TestCutEnvironment(t *testing.T) {
 	p := Process{ID: id, Comm: "a", Cgroup: "/fn/a"}
 	tree.want(m.Decide(p), "resize", nil)
 	m.EndWindow()
+	tree.write("proc/7/environ", "A=1\x00FN=train\x00") // as a process may do to itself
+	tree.want(m.Decide(p), "train", nil)
+	m.EndWindow()
 	tree.remove("proc/7")
 	p.Ended = true
 	tree.want(m.Decide(p), "", ErrGone)
