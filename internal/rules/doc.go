@@ -6,7 +6,9 @@
 //
 //	set, err := rules.Parse(file, "rules.csv")
 //	…
-//	verdict := set.Decide(rules.NewLiving(rules.NewHost("/"), pid), nil)
+//	process, err := rules.NewLiving(rules.NewHost("/"), pid)
+//	…
+//	verdict := set.Decide(process, nil)
 //	fmt.Println(verdict.Class, verdict.Key)
 //
 // docs/alps-collect.md has the rules as a user writes them.
