@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"os"
 	"os/exec"
 	"regexp"
@@ -11,8 +10,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/tools/txtar"
 )
-
-var update = flag.Bool("u", false, "rewrite the expected output in testdata/import")
 
 // TestImport runs scripts with small files in each format. They are built
 // tools, for the stages after it are needed too.

@@ -1,6 +1,7 @@
 // Alps-collect measures function invocations by eBPF and prints them as CSV,
-// a window at a time. Its command import makes the same of published traces. See
-// docs/alps-collect.md.
+// a window at a time. Its command import makes the same of published traces, explain
+// tells how rules find the class of a process, and rules prints those that are
+// shipped. See docs/alps-collect.md.
 package main
 
 import (
@@ -14,11 +15,18 @@ import (
 type flags struct {
 	Collect collectFlags `cmd:"" default:"withargs" help:"Measure what runs here (what is done without a command)."`
 	Import  importFlags  `cmd:"" help:"Make invocations of a published trace, without eBPF or privilege."`
+	Explain explainFlags `cmd:"" help:"Tell which rule gives the class and the key of a process, and why; needs no eBPF."`
+	Rules   rulesFlags   `cmd:"" help:"Print the rules that are shipped, to be saved and edited."`
 }
 
 func (f *flags) run(ctx context.Context, io cli.IO) error {
-	if io.Command == "import" {
+	switch io.Command {
+	case "import":
 		return f.Import.run(ctx, io)
+	case "explain":
+		return f.Explain.run(io)
+	case "rules":
+		return f.Rules.run(io)
 	}
 	return f.Collect.run(ctx, io)
 }
@@ -26,8 +34,9 @@ func (f *flags) run(ctx context.Context, io cli.IO) error {
 type collectFlags struct {
 	Window time.Duration `default:"60s" help:"How long a window lasts."`
 	Count  int           `default:"0" help:"Stop after so many windows; 0: never."`
-	Class  string        `default:"auto" enum:"auto,cgroup,comm" help:"How the class of a process is found: by its cgroup, its name (comm), or auto: by its cgroup where that may be a function's, else by its name."`
-	Under  string        `placeholder:"CGROUP" help:"Only processes in cgroups below this one. The class is then the path from there."`
+	Class  *string       `enum:"auto,cgroup,comm" xor:"class" help:"How the class of a process is found: by its cgroup, its name (comm), or auto: by its cgroup where that may be a function's, else by its name. Default: auto."`
+	Rules  *string       `placeholder:"FILE" xor:"class" help:"Find the class by the rules in a CSV file (- is stdin), or with default by those that the command rules prints."`
+	Under  string        `placeholder:"CGROUP" help:"Only processes in cgroups below this one. The class, unless by rules, is then the path from there."`
 	Comm   []string      `placeholder:"GLOB" sep:"none" help:"Only processes with such a name; may be given several times."`
 	CPUs   string        `name:"cpus" placeholder:"N|LIST" help:"The CPUs that the functions share, a number or a list such as 2-5,8. Default: all that are online."`
 }
@@ -35,7 +44,7 @@ type collectFlags struct {
 func main() {
 	var f flags
 	cli.Main("alps-collect", &f, f.run, cli.Description(
-		"Measure function invocations by eBPF and print them as CSV, a window at a time. Or import published traces."))
+		"Measure function invocations by eBPF and print them as CSV, a window at a time; alps-collect collect --help lists the flags. Or import published traces."))
 }
 
 func (f *collectFlags) run(ctx context.Context, io cli.IO) error {
@@ -46,12 +55,19 @@ func (f *collectFlags) run(ctx context.Context, io cli.IO) error {
 	options := collect.Options{
 		Window: f.Window,
 		Count:  f.Count,
-		Class:  collect.Class(f.Class),
 		Filter: collect.Filter{Under: f.Under, Comms: f.Comm},
 		CPUs:   cpus,
 	}
+	if f.Class != nil {
+		options.Class = collect.Class(*f.Class)
+	}
 	if err := options.Check(); err != nil {
 		return cli.Usagef("%v", err)
+	}
+	if f.Rules != nil {
+		if options.Rules, err = readRules(io, *f.Rules); err != nil {
+			return err
+		}
 	}
 	return collect.Run(ctx, options, io.Stdout, io.Messages())
 }

@@ -4,18 +4,22 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"flag"
+	"fmt"
 	"io"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
 	"alps/internal/stream"
@@ -31,7 +35,13 @@ func TestMain(m *testing.M) {
 	case "function":
 		unix.Pause()
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"alps-collect": main})
+}
+
+var update = flag.Bool("u", false, "rewrite the expected output in testdata")
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{Dir: "../../testdata/collect", UpdateScripts: *update})
 }
 
 // header is an invocations stream without windows.
@@ -98,7 +108,12 @@ type running struct {
 // collecting starts the tool and skips the test where it cannot work.
 func collecting(t *testing.T, args ...string) running {
 	t.Helper()
-	cmd := self(t, "alps-collect", "tool", args...)
+	return start(t, self(t, "alps-collect", "tool", args...))
+}
+
+// start starts the tool and skips the test where it cannot work.
+func start(t *testing.T, cmd *exec.Cmd) running {
+	t.Helper()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -261,12 +276,31 @@ func nobody(t *testing.T, cmd *exec.Cmd, capabilities ...uintptr) {
 	}
 }
 
+// Each capability that is missing is named, and nothing is written.
 func TestNoPrivilege(t *testing.T) {
-	cmd := self(t, "alps-collect", "tool")
-	nobody(t, cmd)
-	const want = "alps-collect: no privilege to load eBPF programs; run it as root or with the capabilities CAP_BPF and CAP_PERFMON\n"
-	if got := run(t, cmd); got != (result{1, "", want}) {
-		t.Errorf("%+v", got)
+	const (
+		bpf     = "alps-collect: CAP_BPF is missing: it is needed to load eBPF programs\n"
+		perfmon = "alps-collect: CAP_PERFMON is missing: it is needed to trace the processes of all users\n"
+		give    = "alps-collect: run it as root, or give it what is missing (setcap %s+ep FILE, or AmbientCapabilities= of a systemd unit)\n"
+	)
+	for _, test := range []struct {
+		name string
+		has  []uintptr
+		want string
+	}{
+		{"none", nil, bpf + perfmon + fmt.Sprintf(give, "cap_bpf,cap_perfmon")},
+		{"CAP_BPF", []uintptr{unix.CAP_BPF}, perfmon + fmt.Sprintf(give, "cap_perfmon")},
+		{"CAP_PERFMON", []uintptr{unix.CAP_PERFMON}, bpf + fmt.Sprintf(give, "cap_bpf")},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, args := range [][]string{nil, {"--rules=default"}} {
+				cmd := self(t, "alps-collect", "tool", args...)
+				nobody(t, cmd, test.has...)
+				if got := run(t, cmd); got != (result{1, "", test.want}) {
+					t.Errorf("%v: %+v, want %q", args, got, test.want)
+				}
+			}
+		})
 	}
 }
 
@@ -275,6 +309,75 @@ func TestTwoCapabilitiesAreEnough(t *testing.T) {
 	cmd := self(t, "alps-collect", "tool", "--window=1ms", "--count=1", "--under=/no/such")
 	nobody(t, cmd, unix.CAP_BPF, unix.CAP_PERFMON)
 	if got := run(t, cmd); got != (result{0, header, ""}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// With rules too they are, save for what the runtimes keep for root.
+func TestCapabilitiesForRules(t *testing.T) {
+	needTool(t)
+	const warning = "alps-collect: CAP_DAC_READ_SEARCH is missing: it is needed to read what container runtimes keep for root; default has rules by container\n"
+	for _, test := range []struct {
+		has  []uintptr
+		want string
+	}{
+		{[]uintptr{unix.CAP_BPF, unix.CAP_PERFMON}, warning},
+		{[]uintptr{unix.CAP_BPF, unix.CAP_PERFMON, unix.CAP_DAC_READ_SEARCH}, ""},
+	} {
+		cmd := self(t, "alps-collect", "tool", "--window=1ms", "--count=1", "--under=/no/such", "--rules=default")
+		nobody(t, cmd, test.has...)
+		if got := run(t, cmd); got != (result{0, header, test.want}) {
+			t.Errorf("%v: %+v", test.has, got)
+		}
+	}
+}
+
+// The environment of root's processes is known with the two capabilities: the
+// kernel side tells it, as /proc does not.
+func TestEnvironmentOfOthers(t *testing.T) {
+	needTool(t)
+	rules := filepath.Join(t.TempDir(), "rules.csv")
+	if err := os.WriteFile(rules, []byte("match,pattern,class\nenv,^FN_OF_ROOT=(.+)$,$1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.Open(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	cmd := self(t, "alps-collect", "tool", "--window=1h", "--comm=fn-of-root", "--rules=-")
+	nobody(t, cmd, unix.CAP_BPF, unix.CAP_PERFMON)
+	cmd.Stdin = in
+	tool := start(t, cmd)
+	function := self(t, "fn-of-root", "function")
+	function.Env = append(function.Env, "FN_OF_ROOT=known")
+	if err := function.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer function.Wait()
+	defer function.Process.Kill()
+	// It has to have called exec.
+	for range 500 {
+		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", function.Process.Pid)); string(comm) == "fn-of-root\n" {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	tool.Process.Signal(syscall.SIGTERM)
+	rest, err := io.ReadAll(tool.rest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tool.Wait(); err != nil || tool.stderr.Len() > 0 || !strings.Contains(string(rest), ",known,") {
+		t.Errorf("%v, stderr %q, rows %q", err, tool.stderr, rest)
+	}
+	// What explain may not read, it names.
+	explain := self(t, "alps-collect", "tool", "explain", "--rules=-", strconv.Itoa(function.Process.Pid))
+	nobody(t, explain)
+	in.Seek(0, io.SeekStart)
+	explain.Stdin = in
+	if got := run(t, explain); got.code != 1 || !strings.HasSuffix(got.stderr, "no permission to read it (open /proc/"+
+		strconv.Itoa(function.Process.Pid)+"/environ: permission denied); run it as root, or with CAP_SYS_PTRACE\n") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -296,10 +399,16 @@ func TestWrongUsage(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for args, want := range map[string]string{"--help": "import ", "collect --help": "--under", "import --help": "--demands"} {
+	for args, want := range map[string]string{
+		"--help": "import ", "collect --help": "--under", "import --help": "--demands", "explain --help": "<pid>",
+	} {
 		got := run(t, self(t, "alps-collect", "tool", strings.Fields(args)...))
 		if got.code != 0 || !strings.Contains(got.stdout, want) || got.stderr != "" {
 			t.Errorf("%s: %+v", args, got)
 		}
+	}
+	got := run(t, self(t, "alps-collect", "tool", "--help"))
+	if got.code != 0 || !strings.Contains(got.stdout, "explain") || !strings.Contains(got.stdout, "collect --help") || got.stderr != "" {
+		t.Errorf("%+v", got)
 	}
 }

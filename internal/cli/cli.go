@@ -100,7 +100,7 @@ func Run(ctx context.Context, name string, args []string, io IO, cmd any, run Ru
 		fmt.Fprintf(io.Stderr, "%s: %v\n%s --help lists what it takes\n", name, err, name)
 		return ExitUsage
 	}
-	fmt.Fprintf(io.Stderr, "%s: %v\n", name, err)
+	fmt.Fprintf(io.Messages(), "%v\n", err)
 	return ExitFailed
 }
 

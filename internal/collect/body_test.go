@@ -40,6 +40,17 @@ var bodies = map[string]func(args []string){
 	"burn": func(args []string) { burn(duration(args[0])) },
 	// sleep for ever.
 	"sleep": func([]string) { unix.Pause() },
+	// mount WHAT WHERE BODY...: mounts a folder in the mount namespace that it
+	// has of its own, then goes on as another program.
+	"mount": func(args []string) {
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			panic(err)
+		}
+		if err := unix.Mount(args[0], args[1], "", unix.MS_BIND, ""); err != nil {
+			panic(err)
+		}
+		become(args[2:])
+	},
 	// burnsleep DURATION: the one and then the other.
 	"burnsleep": func(args []string) { burn(duration(args[0])); unix.Pause() },
 	// threads N DURATION: each of N threads burns that much.

@@ -3,11 +3,16 @@ package collect
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/features"
 	"golang.org/x/sys/unix"
+
+	"alps/internal/rules"
 )
 
 // Where the kernel describes its types, and the number that the host's pid
@@ -45,19 +50,66 @@ func check() error {
 	return nil
 }
 
-func checkPrivilege() error {
+// capability is one that the process may need.
+type capability struct {
+	number int
+	name   string
+	use    string // what it is needed for
+}
+
+var (
+	capBPF     = capability{unix.CAP_BPF, "CAP_BPF", "to load eBPF programs"}
+	capPerfmon = capability{unix.CAP_PERFMON, "CAP_PERFMON", "to trace the processes of all users"}
+	capSearch  = capability{unix.CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "to read what container runtimes keep for root"}
+)
+
+// missingCapabilities are those that the process does not have. CAP_SYS_ADMIN
+// includes the first two.
+func missingCapabilities(wanted ...capability) ([]capability, error) {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var sets [2]unix.CapUserData
 	if err := unix.Capget(&header, &sets[0]); err != nil {
-		return fmt.Errorf("finding the privileges of the process: %w", err)
+		return nil, fmt.Errorf("finding the privileges of the process: %w", err)
 	}
-	has := func(capability int) bool {
-		return sets[capability/32].Effective&(1<<(capability%32)) != 0
+	has := func(number int) bool { return sets[number/32].Effective&(1<<(number%32)) != 0 }
+	return slices.DeleteFunc(wanted, func(c capability) bool {
+		switch c {
+		case capBPF, capPerfmon:
+			return has(c.number) || has(unix.CAP_SYS_ADMIN)
+		case capSearch:
+			return has(c.number) || has(unix.CAP_DAC_OVERRIDE)
+		}
+		return has(c.number)
+	}), nil
+}
+
+// checkPrivilege names each capability that is missing, on a line of its own.
+func checkPrivilege() error {
+	missing, err := missingCapabilities(capBPF, capPerfmon)
+	if err != nil || len(missing) == 0 {
+		return err
 	}
-	if has(unix.CAP_SYS_ADMIN) || has(unix.CAP_BPF) && has(unix.CAP_PERFMON) {
+	var text strings.Builder
+	var names []string
+	for _, c := range missing {
+		fmt.Fprintf(&text, "%s is missing: it is needed %s\n", c.name, c.use)
+		names = append(names, strings.ToLower(c.name))
+	}
+	return fmt.Errorf("%srun it as root, or give it what is missing (setcap %s+ep FILE, or AmbientCapabilities= of a systemd unit)",
+		text.String(), strings.Join(names, ","))
+}
+
+// warnOfRules says what rules may not be able to read. It is no error: the files
+// may be others' to read, and what could not be read is counted.
+func warnOfRules(set *rules.Set, messages io.Writer) error {
+	if !set.Asks(rules.Container) {
 		return nil
 	}
-	return errors.New("no privilege to load eBPF programs; run it as root or with the capabilities CAP_BPF and CAP_PERFMON")
+	missing, err := missingCapabilities(capSearch)
+	for _, c := range missing {
+		fmt.Fprintf(messages, "%s is missing: it is needed %s; %s has rules by %s\n", c.name, c.use, set.Name, rules.Container)
+	}
+	return err
 }
 
 // explain adds to an error of the kernel what it most likely means.

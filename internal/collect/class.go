@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"alps/internal/rules"
 )
 
 // Class is how the class of an invocation is found.
@@ -35,6 +37,8 @@ type classifier struct {
 	class Class
 	under string // with a slash at the end; empty: any
 	comms []string
+	// rules, where there are any, find the class of what passes the filter.
+	rules *ruler
 }
 
 func newClassifier(class Class, filter Filter) (*classifier, error) {
@@ -90,14 +94,17 @@ func (c *classifier) classify(p *process) (class, key string, v verdict) {
 	if !c.matchesComm(p.Comm) {
 		return "", "", leftOut
 	}
-	if p.Cgroup == "" && (c.class != ByComm || c.under != "") {
+	if p.Cgroup == "" && (c.rules != nil || c.class != ByComm || c.under != "") {
 		return "", "", unnameable
 	}
 	if c.under != "" && !strings.HasPrefix(p.Cgroup, c.under) {
 		return "", "", leftOut
 	}
+	if c.rules != nil {
+		return c.rules.decide(p)
+	}
 	filtered := c.under != "" || c.comms != nil
-	system := isSystemCgroup(p.Cgroup)
+	system := rules.System(p.Cgroup)
 	if !filtered && (system || p.Cgroup == "/" && c.class != ByComm) {
 		return "", "", leftOut
 	}
@@ -114,6 +121,14 @@ func (c *classifier) classify(p *process) (class, key string, v verdict) {
 	return p.Comm, "comm:" + p.Comm, taken
 }
 
+// endWindow returns what the window that ends lost for want of a class.
+func (c *classifier) endWindow() (losses, error) {
+	if c.rules == nil {
+		return losses{}, nil
+	}
+	return c.rules.endWindow()
+}
+
 func (c *classifier) matchesComm(comm string) bool {
 	if c.comms == nil {
 		return true
@@ -124,32 +139,4 @@ func (c *classifier) matchesComm(comm string) bool {
 		}
 	}
 	return false
-}
-
-// containerScopes begin the names of the units that container engines put
-// containers in, wherever in systemd's tree that is.
-var containerScopes = []string{"docker-", "libpod-", "crio-", "cri-containerd-", "nerdctl-"}
-
-// isSystemCgroup tells whether a cgroup is one in which systemd keeps services
-// and logins, and not a container in it.
-func isSystemCgroup(cgroup string) bool {
-	top, below, _ := strings.Cut(strings.TrimPrefix(cgroup, "/"), "/")
-	switch top {
-	case "init.scope":
-		return true
-	case "system.slice", "user.slice", "machine.slice":
-	default:
-		return false
-	}
-	for name := range strings.SplitSeq(below, "/") {
-		if !strings.HasSuffix(name, ".scope") {
-			continue
-		}
-		for _, engine := range containerScopes {
-			if strings.HasPrefix(name, engine) {
-				return false
-			}
-		}
-	}
-	return true
 }

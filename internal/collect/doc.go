@@ -1,6 +1,7 @@
 // Package collect measures function invocations by eBPF and writes them as the
 // invocations stream: the first stage of the pipeline. It reads nothing but
-// the kernel.
+// the kernel, and where classes are found by rules (package rules) what these
+// ask for.
 //
 // An invocation is a process that was forked while the collector is attached
 // and that has called exec or renamed itself; it lasts from the fork to the

@@ -12,6 +12,8 @@ type losses struct {
 	TableFull, RingFull, EndNotSeen uint64 // in the kernel side
 	NotRun                          uint64 // the kernel did not run it
 	PathTooLong, WindowFull         uint64 // in the collector
+	ClassGone, ClassDenied          uint64 // by the rules
+	ExecsLost                       uint64 // by the rules' kernel side
 }
 
 // plus returns the sum of two counts.
@@ -23,6 +25,9 @@ func (l losses) plus(m losses) losses {
 		NotRun:      l.NotRun + m.NotRun,
 		PathTooLong: l.PathTooLong + m.PathTooLong,
 		WindowFull:  l.WindowFull + m.WindowFull,
+		ClassGone:   l.ClassGone + m.ClassGone,
+		ClassDenied: l.ClassDenied + m.ClassDenied,
+		ExecsLost:   l.ExecsLost + m.ExecsLost,
 	}
 }
 
@@ -35,6 +40,9 @@ func (l losses) minus(earlier losses) losses {
 		NotRun:      l.NotRun - earlier.NotRun,
 		PathTooLong: l.PathTooLong - earlier.PathTooLong,
 		WindowFull:  l.WindowFull - earlier.WindowFull,
+		ClassGone:   l.ClassGone - earlier.ClassGone,
+		ClassDenied: l.ClassDenied - earlier.ClassDenied,
+		ExecsLost:   l.ExecsLost - earlier.ExecsLost,
 	}
 }
 
@@ -51,6 +59,9 @@ func (l losses) String() string {
 		{l.NotRun, "events (tracing program already running on the CPU)"},
 		{l.PathTooLong, "invocations (cgroup path longer than 1024 bytes or 32 levels)"},
 		{l.WindowFull, "invocations (more in the window than a window may have)"},
+		{l.ClassGone, "invocations (class not known: what a rule asks for had gone)"},
+		{l.ClassDenied, "invocations (class not known: no permission to read what a rule asks for; CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE give it)"},
+		{l.ExecsLost, "execs, from which rules learn (ring buffer full)"},
 	} {
 		if cause.count > 0 {
 			texts = append(texts, fmt.Sprintf("%d %s", cause.count, cause.text))

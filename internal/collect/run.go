@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"alps/internal/rules"
 	"alps/internal/stream"
 )
 
@@ -21,6 +22,8 @@ type Options struct {
 	Count int
 	// Class is how classes are found; empty means Auto.
 	Class Class
+	// Rules find the class instead of Class, where there are any.
+	Rules *rules.Set
 	// Filter is what keeps system processes out.
 	Filter Filter
 	// CPUs are those that the functions share.
@@ -74,6 +77,17 @@ func Run(ctx context.Context, options Options, out, messages io.Writer) (err err
 	}
 	if c.cpus, err = options.CPUs.pick(c.times); err != nil {
 		return err
+	}
+	if options.Rules != nil {
+		if err := warnOfRules(options.Rules, messages); err != nil {
+			return err
+		}
+		// Before the processes are followed, so that of each of them it is told
+		// what it execs.
+		if classifier.rules, err = newRuler(options.Rules); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, classifier.rules.Close()) }()
 	}
 	tracer, err := newTracer(options.sizes)
 	if err != nil {
@@ -208,7 +222,11 @@ func (c *collector) closeWindow(begin instant, last bool) error {
 
 	id := max(stream.Integer(begin.wall.UnixMilli()), c.id+1) // the clock may be set back
 	c.id = id
-	lost := c.window.lost
+	byClass, err := c.window.classifier.endWindow()
+	if err != nil {
+		return err
+	}
+	lost := c.window.lost.plus(byClass)
 	rows, next := c.window.close(begin.monotonicNs, len(c.cpus), util)
 	c.window = next
 	if err := c.out.Write(id, rows); err != nil {

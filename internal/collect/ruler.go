@@ -1,0 +1,140 @@
+package collect
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"alps/internal/rules"
+)
+
+// ruler finds classes by rules.
+type ruler struct {
+	// mu is held by whoever uses the following: the run, or the goroutine that
+	// looks at new cgroups at once.
+	mu      sync.Mutex
+	matcher *rules.Matcher
+	execs   *execTracer // nil where the rules ask for nothing that it tells
+	// unknown are the processes of the window whose class could not be told,
+	// and why.
+	unknown   map[processID]error
+	execsLost uint64 // as counted last
+	err       error  // of the goroutine
+
+	stop    *os.File // closed to end the goroutine
+	stopped sync.WaitGroup
+}
+
+// newRuler starts to learn what the rules ask of the processes.
+func newRuler(set *rules.Set) (_ *ruler, err error) {
+	r := &ruler{unknown: map[processID]error{}}
+	if set.Asks(rules.Container, rules.Env, rules.Mount, rules.Exe, rules.Cmdline, rules.UID) {
+		if r.execs, err = newExecTracer(set); err != nil {
+			return nil, err
+		}
+	}
+	r.matcher = rules.NewMatcher(set, rules.NewHost("/"), r.learn)
+	if r.execs == nil {
+		return r, nil
+	}
+	wait, stop, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("making a pipe: %w", err), r.execs.Close())
+	}
+	r.stop = stop
+	r.stopped.Go(func() {
+		defer wait.Close()
+		r.follow(int(wait.Fd()))
+	})
+	return r, nil
+}
+
+// Close detaches everything.
+func (r *ruler) Close() error {
+	if r.execs == nil {
+		return nil
+	}
+	r.stop.Close()
+	r.stopped.Wait()
+	return r.execs.Close()
+}
+
+// follow learns of execs whenever the kernel side says that there is something
+// to be read in time, and from time to time, until the pipe is closed.
+func (r *ruler) follow(pipe int) {
+	ring := r.execs.objects.Execs.FD()
+	for {
+		// Data makes the wait end only where it is there before, or where the
+		// kernel side asks for it.
+		fds := []unix.PollFd{{Fd: int32(ring), Events: unix.POLLIN}, {Fd: int32(pipe), Events: unix.POLLIN}}
+		_, err := unix.Poll(fds, int(drainEvery.Milliseconds()))
+		if fds[1].Revents != 0 {
+			return
+		}
+		r.mu.Lock()
+		if err == nil || errors.Is(err, unix.EINTR) {
+			err = r.learn()
+		}
+		if err != nil {
+			r.err = err
+		}
+		r.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// learn takes the execs that are in the ring buffer.
+func (r *ruler) learn() error {
+	if r.execs == nil {
+		return nil
+	}
+	return r.execs.Drain(r.matcher.Learn)
+}
+
+// decide finds the class of a process and its key. Those that cannot be told are
+// counted.
+func (r *ruler) decide(p *process) (class, key string, v verdict) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	id := rules.ID{PID: int(p.TGID), StartNs: p.StartNs}
+	found := r.matcher.Decide(rules.Process{ID: id, Comm: p.Comm, Cgroup: p.Cgroup, Ended: p.EndNs != 0})
+	if p.EndNs != 0 {
+		r.matcher.Forget(id)
+	}
+	if found.Err != nil {
+		r.unknown[p.processID] = found.Err
+		return "", "", leftOut
+	}
+	delete(r.unknown, p.processID)
+	if found.Class == "" {
+		return "", "", leftOut
+	}
+	return found.Class, found.Key, taken
+}
+
+// endWindow returns what was lost in the window.
+func (r *ruler) endWindow() (lost losses, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, why := range r.unknown {
+		if errors.Is(why, rules.ErrDenied) {
+			lost.ClassDenied++
+		} else {
+			lost.ClassGone++
+		}
+	}
+	clear(r.unknown)
+	r.matcher.EndWindow()
+	if r.execs != nil && r.err == nil {
+		var count uint64
+		if count, r.err = r.execs.Lost(); r.err == nil {
+			lost.ExecsLost, r.execsLost = count-r.execsLost, count
+		}
+	}
+	return lost, r.err
+}
