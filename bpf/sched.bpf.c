@@ -79,7 +79,7 @@ void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 		cpu_found = tc->cpu_found;
 		tc->cpu_found = 0;
 		tc->promoted = 0;
-		tc->queued_ns = bpf_ktime_get_ns();
+		tc->queued_ns = scx_bpf_now();
 		if (!tc->arrived_ns) {
 			advance_fair();
 			tc->arrived_ns = fair_ns;
@@ -174,7 +174,7 @@ void BPF_PROG(alps_running, struct task_struct *p)
 	struct cpu *c = cpu_of(bpf_get_smp_processor_id());
 
 	if (c) {
-		c->turn_ns = bpf_ktime_get_ns();
+		c->turn_ns = scx_bpf_now();
 		c->key = function && !tc->promoted ? tc->key : KEY_SYSTEM;
 		c->patience_ns = function && !tc->promoted ? tc->patience_ns : 0;
 	}
@@ -272,7 +272,7 @@ __s32 BPF_PROG(alps_init)
 
 	online_cpus = bpf_cpumask_weight(online);
 	scx_bpf_put_cpumask(online);
-	fair_at_ns = bpf_ktime_get_ns();
+	fair_at_ns = scx_bpf_now();
 	for (__u32 kind = 0; kind < KINDS; kind++) {
 		err = scx_bpf_create_dsq(SHARED(kind), -1);
 		if (err)

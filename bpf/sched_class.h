@@ -72,6 +72,12 @@ static __u64 find_by_comm(const __u64 comm[2])
 	return policy_entry(hash) ? hash : ALPS_NO_CLASS;
 }
 
+/* Whether the name is as it was: byte by byte, also after the final zero. */
+static inline bool same_comm(struct task_struct *p, struct task_ctx *tc)
+{
+	return *(__u64 *)&p->comm[0] == tc->raw_comm[0] && *(__u64 *)&p->comm[8] == tc->raw_comm[1];
+}
+
 /* The bytes after the final zero of a task's name are not always zero. */
 static void read_comm(struct task_struct *p, __u64 comm[2])
 {
@@ -88,13 +94,13 @@ static struct alps_class *class_of(struct task_struct *p, struct task_ctx *tc)
 	struct alps_class *class = policy_entry(tc->key_hash);
 	__u64 comm[2], by_comm;
 
-	read_comm(p, comm);
 	if (!class || class->generation != tc->generation || cgroup_id != tc->cgroup_id ||
-	    comm[0] != tc->comm[0] || comm[1] != tc->comm[1]) {
+	    !same_comm(p, tc)) {
 		count(ALPS_RESOLVED);
 		tc->cgroup_id = cgroup_id;
-		tc->comm[0] = comm[0];
-		tc->comm[1] = comm[1];
+		tc->raw_comm[0] = *(__u64 *)&p->comm[0];
+		tc->raw_comm[1] = *(__u64 *)&p->comm[8];
+		read_comm(p, comm);
 		tc->key_hash = find_by_cgroup(cgroup);
 		class = policy_entry(tc->key_hash);
 		if (!class || (class->flags & ALPS_FALLBACK) || tc->key_hash == ALPS_NO_CLASS) {

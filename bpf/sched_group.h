@@ -33,7 +33,7 @@ struct {
 /* The group of a cgroup. An autogroup is none: it has the id 0. */
 static inline struct group *group_of(struct task_group *tg)
 {
-	__u32 id = BPF_CORE_READ(tg, css.id);
+	__u32 id = KERNEL_CAST(struct task_group, tg)->css.id;
 
 	return id ? bpf_map_lookup_elem(&groups, &id) : NULL;
 }
@@ -42,18 +42,18 @@ static inline struct group *group_of(struct task_group *tg)
 static inline struct task_group *grouped(struct task_group *tg)
 {
 	for (__u32 i = 0; i < GROUP_DEPTH && tg && !group_of(tg); i++)
-		tg = BPF_CORE_READ(tg, parent);
+		tg = KERNEL_CAST(struct task_group, tg)->parent;
 	return tg;
 }
 
 static inline __u64 group_weight(struct task_group *tg)
 {
-	return (BPF_CORE_READ(tg, shares) * GROUP_WEIGHT_ONE >> 20) ?: 1;
+	return (KERNEL_CAST(struct task_group, tg)->shares * GROUP_WEIGHT_ONE >> 20) ?: 1;
 }
 
 static inline struct task_group *group_parent(struct task_group *tg)
 {
-	struct task_group *parent = BPF_CORE_READ(tg, parent);
+	struct task_group *parent = KERNEL_CAST(struct task_group, tg)->parent;
 
 	return parent ? grouped(parent) : NULL;
 }

@@ -29,7 +29,7 @@ static __u64 account(struct task_struct *p, struct task_ctx *tc)
 
 static void advance_fair(void)
 {
-	__u64 now = bpf_ktime_get_ns(), at = fair_at_ns, n = runnable_functions;
+	__u64 now = scx_bpf_now(), at = fair_at_ns, n = runnable_functions;
 	__u64 ns = now - at;
 
 	if ((__s64)ns <= 0 || __sync_val_compare_and_swap(&fair_at_ns, at, now) != at)

@@ -192,7 +192,7 @@ static void find_overdue(__u64 from, __u64 to, __u32 *hints, __u64 *scanned_ns, 
 	struct task_struct *p;
 	struct task_ctx *tc;
 
-	if (now - last < max_wait_ns / OVERDUE_SCANS ||
+	if ((__s64)(now - last) < (__s64)(max_wait_ns / OVERDUE_SCANS) ||
 	    __sync_val_compare_and_swap(scanned_ns, last, now) != last)
 		return;
 	after_ns = overdue_after_ns();
@@ -202,7 +202,7 @@ static void find_overdue(__u64 from, __u64 to, __u32 *hints, __u64 *scanned_ns, 
 		if (!p)
 			break;
 		tc = task_ctx(p);
-		if (!tc || now - tc->queued_ns < after_ns)
+		if (!tc || (__s64)(now - tc->queued_ns) < (__s64)after_ns)
 			continue;
 		scx_bpf_dsq_move_set_vtime(&it, tc->queued_ns);
 		if (scx_bpf_dsq_move_vtime(&it, p, to, 0))
@@ -223,7 +223,7 @@ static void find_overdue(__u64 from, __u64 to, __u32 *hints, __u64 *scanned_ns, 
 static bool serve_overdue(__s32 cpu, __u64 *max_slice_ns)
 {
 	struct serving how = { .max_slice_ns = promoted_slice_ns, .promote = true };
-	__u64 now = bpf_ktime_get_ns();
+	__u64 now = scx_bpf_now();
 	__s64 left_ns = ordinary_ns - now;
 	struct cpu *c = cpu_of(cpu);
 
@@ -245,7 +245,7 @@ static bool serve_overdue(__s32 cpu, __u64 *max_slice_ns)
  * more or less out of turn. */
 static void end_promotion(struct task_ctx *tc, __s32 cpu)
 {
-	__u64 now = bpf_ktime_get_ns();
+	__u64 now = scx_bpf_now();
 	struct cpu *c = cpu_of(cpu);
 
 	tc->promoted = 0;

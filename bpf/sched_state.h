@@ -69,7 +69,7 @@ struct task_ctx {
 	__u64 key_hash;     /* of the policy's key that fits; ALPS_NO_CLASS: none */
 	__u64 generation;   /* of the policy in which key_hash was found */
 	__u64 cgroup_id;    /* for which it was found */
-	__u64 comm[2];      /* for which it was found */
+	__u64 raw_comm[2];  /* likewise; the name and what is behind it */
 	__u64 attained_ns;  /* CPU time of the process, kept in its leader's */
 	__u64 counted_ns;   /* part of the task's CPU time that is in attained_ns */
 	__u64 vtime;        /* system tasks: CPU time by the share that was due */

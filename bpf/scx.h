@@ -48,6 +48,8 @@ enum scx_ent_flags { SCX_TASK_QUEUED = 1 };
 
 #define SCX_VALUE(type, name) bpf_core_enum_value(enum type, name)
 
+#define KERNEL_CAST(type, pointer) ((type *)bpf_rdonly_cast((void *)(pointer), bpf_core_type_id_kernel(type)))
+
 /* An open-coded iterator over a dispatch queue. */
 struct bpf_iter_scx_dsq {
 	__u64 opaque[6];
@@ -85,6 +87,11 @@ __u32 scx_bpf_reenqueue_local(void) __ksym;
 void scx_bpf_reenqueue_local___v2(void) __ksym;
 bool scx_bpf_dsq_move(struct bpf_iter_scx_dsq *it, struct task_struct *p, __u64 dsq_id,
 		      __u64 enq_flags) __ksym;
+/* The run queue's clock, which the kernel has read already: much cheaper than
+ * bpf_ktime_get_ns, and another clock. Two CPUs' differ by little; 6.14 and later. */
+__u64 scx_bpf_now(void) __ksym;
+/* Reads through what it returns cost no call. */
+void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 const struct cpumask *scx_bpf_get_online_cpumask(void) __ksym;
 void scx_bpf_put_cpumask(const struct cpumask *cpumask) __ksym;
 void bpf_preempt_disable(void) __ksym;
