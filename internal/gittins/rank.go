@@ -12,7 +12,7 @@ import (
 func Ranks(classes []Steps) [][]int64 {
 	type place struct {
 		rankNs      float64
-		class, step int
+		class, step int32 // a smaller place is sorted faster
 	}
 	total := 0
 	for _, steps := range classes {
@@ -23,7 +23,7 @@ func Ranks(classes []Steps) [][]int64 {
 	for class, steps := range classes {
 		ranks[class] = make([]int64, len(steps))
 		for step := range steps {
-			places = append(places, place{steps[step].RankNs, class, step})
+			places = append(places, place{steps[step].RankNs, int32(class), int32(step)})
 		}
 	}
 	slices.SortFunc(places, func(a, b place) int { return cmp.Compare(a.rankNs, b.rankNs) })

@@ -61,7 +61,7 @@ func lossOf(cells []cell, steps Steps) float64 {
 func TestMoreStepsLoseNoMore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := mustNew(t, drawSamples(t, 100)...)
-		cells := d.cells(gridCells)
+		cells := cellsOf(d, gridCells)
 		before := math.Inf(1)
 		for atMost := 1; atMost <= gridCells; atMost++ {
 			steps := d.Steps(atMost)
@@ -82,7 +82,7 @@ func TestMoreStepsLoseNoMore(t *testing.T) {
 func TestStepsLoseLeast(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := mustNew(t, drawSamples(t, 7)...)
-		cells := d.cells(gridCells)
+		cells := cellsOf(d, gridCells)
 		atMost := rapid.IntRange(1, 8).Draw(t, "steps")
 		least := math.Inf(1)
 		for cuts := range 1 << (len(cells) - 1) {
@@ -117,7 +117,7 @@ func TestCellsOfManySamples(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := mustNew(t, drawSamples(t, 300)...)
 		atMost := rapid.IntRange(2, gridCells).Draw(t, "cells")
-		cells := d.cells(atMost + doublings)
+		cells := cellsOf(d, atMost+doublings)
 		ofSamples, outlived := cells[:len(cells)-doublings], cells[len(cells)-doublings:]
 		if len(ofSamples) > atMost || len(ofSamples) < min(atMost, len(d.points))/4 {
 			t.Fatalf("%d cells of %d samples, at most %d", len(ofSamples), len(d.points)-1, atMost)
@@ -208,4 +208,11 @@ func TestRanksAreDense(t *testing.T) {
 			}
 		}
 	})
+}
+
+// cellsOf is the cells that steps of the distribution are made of.
+func cellsOf(d *Distribution, atMost int) []cell {
+	var r Reducer
+	r.divide(d, atMost)
+	return r.cells
 }

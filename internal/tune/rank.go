@@ -82,14 +82,24 @@ func (by RankBy) of(row *stream.Policy) stream.Nanos {
 // that has used so much.
 func rankedByGittins(policies []classPolicy) []stream.Policy {
 	steps := make([]gittins.Steps, len(policies))
-	parallel(len(policies), func(i int) { steps[i] = indexSteps(policies[i].pool.demandsNs) })
+	parallelEach(len(policies), func() func(i int) {
+		var r gittins.Reducer
+		return func(i int) { steps[i] = indexSteps(&r, policies[i].pool.demandsNs) }
+	})
 	ranks := gittins.Ranks(steps)
-	order := make([]int, len(policies))
-	for i := range order {
-		order[i] = i
+	type place struct {
+		rank  int64
+		class int
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(ranks[a][0], ranks[b][0]), cmp.Compare(policies[a].row.Class, policies[b].row.Class))
+	order := make([]place, len(policies))
+	for i := range order {
+		order[i] = place{ranks[i][0], i}
+	}
+	slices.SortFunc(order, func(a, b place) int {
+		if a.rank != b.rank {
+			return cmp.Compare(a.rank, b.rank)
+		}
+		return cmp.Compare(policies[a.class].row.Class, policies[b.class].row.Class)
 	})
 	total := 0
 	for i, p := range policies {
@@ -97,7 +107,8 @@ func rankedByGittins(policies []classPolicy) []stream.Policy {
 	}
 	rows := make([]stream.Policy, 0, total)
 	var of []stream.Policy
-	for _, i := range order {
+	for _, at := range order {
+		i := at.class
 		of = slices.Grow(of[:0], len(steps[i]))[:len(steps[i])]
 		for k, step := range steps[i] {
 			of[k] = policies[i].row
@@ -127,10 +138,10 @@ const minDemands = 10
 
 // indexSteps is the index of a class's demands in steps, or one step with their
 // mean where they are few, all 0, or too large to be counted with.
-func indexSteps(demandsNs []int64) gittins.Steps {
+func indexSteps(r *gittins.Reducer, demandsNs []int64) gittins.Steps {
 	if len(demandsNs) >= minDemands {
-		if d, err := gittins.New(gittins.Spread(gittins.Thin(demandsNs, maxDemands))); err == nil {
-			return d.Steps(MaxSteps)
+		if steps, err := r.SpreadSteps(gittins.Thin(demandsNs, maxDemands), MaxSteps); err == nil {
+			return steps
 		}
 	}
 	if len(demandsNs) == 0 {
