@@ -3,6 +3,7 @@ package gittins
 import (
 	"math"
 	"math/bits"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"testing"
@@ -181,6 +182,30 @@ func TestRanks(t *testing.T) {
 	}
 	if got := Ranks(nil); len(got) != 0 {
 		t.Errorf("ranks of nothing: %v", got)
+	}
+}
+
+// Many places are sorted as few are.
+func TestSorted(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, n := range []int{0, 1, 2*halfPlaces - 1, 2 * halfPlaces, 3*halfPlaces + 1} {
+		places := make([]place, n)
+		want := make([]float64, n)
+		for i := range places {
+			places[i] = place{float64(r.IntN(1000)), int32(i), 0}
+			want[i] = places[i].rankNs
+		}
+		var got []float64
+		for _, p := range sorted(slices.Clone(places)) {
+			if p != places[p.class] {
+				t.Fatalf("of %d places, %v was %v", n, p, places[p.class])
+			}
+			got = append(got, p.rankNs)
+		}
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%d places are not in order", n)
+		}
 	}
 }
 
