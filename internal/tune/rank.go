@@ -102,21 +102,23 @@ func rankedByGittins(policies []classPolicy) []stream.Policy {
 		return cmp.Compare(policies[a.class].row.Class, policies[b.class].row.Class)
 	})
 	total := 0
-	for i, p := range policies {
-		total += len(steps[i]) * len(p.pool.keys)
+	begins := make([]int, len(order)) // where the rows of each place's class begin
+	for at, p := range order {
+		begins[at] = total
+		total += len(steps[p.class]) * len(policies[p.class].pool.keys)
 	}
-	rows := make([]stream.Policy, 0, total)
-	var of []stream.Policy
-	for _, at := range order {
-		i := at.class
-		of = slices.Grow(of[:0], len(steps[i]))[:len(steps[i])]
+	rows := make([]stream.Policy, total)
+	parallel(len(order), func(at int) {
+		i := order[at].class
+		var buffer [MaxSteps]stream.Policy
+		of := buffer[:len(steps[i])]
 		for k, step := range steps[i] {
 			of[k] = policies[i].row
 			of[k].FromNs, of[k].Rank = stream.Nanos(step.FromNs), stream.Count(ranks[i][k])
 			of[k].DemandNs = stream.Nanos(max(roundNs(step.RankNs), 1))
 		}
-		rows = appendKeys(rows, policies[i].pool.keys, of)
-	}
+		appendKeys(rows[begins[at]:begins[at]:total], policies[i].pool.keys, of)
+	})
 	return rows
 }
 
