@@ -60,7 +60,10 @@ func (by RankBy) ranked(policies []classPolicy) []stream.Policy {
 	rows := make([]stream.Policy, 0, len(policies))
 	for i, p := range order {
 		p.row.Rank = stream.Count(i + 1)
-		rows = appendKeys(rows, p.pool.keys, []stream.Policy{p.row})
+		for _, key := range p.pool.keys {
+			p.row.Key = key
+			rows = append(rows, p.row)
+		}
 	}
 	return rows
 }
@@ -109,27 +112,17 @@ func rankedByGittins(policies []classPolicy) []stream.Policy {
 	}
 	rows := make([]stream.Policy, total)
 	parallel(len(order), func(at int) {
-		i := order[at].class
-		var buffer [MaxSteps]stream.Policy
-		of := buffer[:len(steps[i])]
-		for k, step := range steps[i] {
-			of[k] = policies[i].row
-			of[k].FromNs, of[k].Rank = stream.Nanos(step.FromNs), stream.Count(ranks[i][k])
-			of[k].DemandNs = stream.Nanos(max(roundNs(step.RankNs), 1))
+		i, n := order[at].class, begins[at]
+		for _, key := range policies[i].pool.keys {
+			for k, step := range steps[i] {
+				row := &rows[n]
+				*row = policies[i].row
+				row.Key, row.FromNs, row.Rank = key, stream.Nanos(step.FromNs), stream.Count(ranks[i][k])
+				row.DemandNs = stream.Nanos(max(roundNs(step.RankNs), 1))
+				n++
+			}
 		}
-		appendKeys(rows[begins[at]:begins[at]:total], policies[i].pool.keys, of)
 	})
-	return rows
-}
-
-// appendKeys appends the rows of a class for each of its keys.
-func appendKeys(rows []stream.Policy, keys []string, of []stream.Policy) []stream.Policy {
-	for _, key := range keys {
-		for _, row := range of {
-			row.Key = key
-			rows = append(rows, row)
-		}
-	}
 	return rows
 }
 
