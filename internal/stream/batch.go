@@ -21,7 +21,7 @@ const (
 	// groupBatches is how many batches are parsed before the first of them is
 	// returned. More hold more than the CPUs' caches do, and more for the garbage
 	// collector to look through.
-	groupBatches = 4
+	groupBatches = 8
 )
 
 // Batch is a part of a window: some of its rows, which stand together. It is
