@@ -42,10 +42,14 @@ func BenchmarkSteps10000Samples(b *testing.B) {
 func BenchmarkPolicy65536Classes(b *testing.B) {
 	const classes = 65_536
 	samplesNs := benchSamples(10 * classes)
+	var r Reducer
 	for b.Loop() {
 		steps := make([]Steps, classes)
 		for i := range steps {
-			steps[i] = mustNew(b, Spread(samplesNs[10*i:10*i+10])...).Steps(8)
+			var err error
+			if steps[i], err = r.SpreadSteps(samplesNs[10*i:10*i+10], 8); err != nil {
+				b.Fatal(err)
+			}
 		}
 		Ranks(steps)
 	}

@@ -43,21 +43,31 @@ type point struct {
 // their number times the longest is over 63 bits (10,000 samples of 10 days are
 // not).
 func New(samplesNs []int64) (*Distribution, error) {
-	sorted := slices.Sorted(slices.Values(samplesNs))
+	d := new(Distribution)
+	if err := d.count(slices.Sorted(slices.Values(samplesNs))); err != nil {
+		return nil, err
+	}
+	d.findTangents()
+	return d, nil
+}
+
+// count makes the points of samples that are sorted, in the memory of those before.
+func (d *Distribution) count(sorted []int64) error {
 	if len(sorted) > 0 && sorted[0] < 0 {
-		return nil, fmt.Errorf("sample %d ns is below 0", sorted[0])
+		return fmt.Errorf("sample %d ns is below 0", sorted[0])
 	}
 	zeros, _ := slices.BinarySearch(sorted, 1)
 	sorted = sorted[zeros:]
 	if len(sorted) == 0 {
-		return nil, ErrNoSamples
+		return ErrNoSamples
 	}
 	n := int64(len(sorted))
 	if longest := sorted[n-1]; longest > math.MaxInt64/n || n > math.MaxInt32/2 {
-		return nil, fmt.Errorf("%d samples of up to %d ns add up to more than 63 bits", n, longest)
+		return fmt.Errorf("%d samples of up to %d ns add up to more than 63 bits", n, longest)
 	}
 
-	d := &Distribution{samples: n, points: make([]point, 1, n+1)}
+	d.samples = n
+	d.points = append(slices.Grow(d.points[:0], len(sorted)+1), point{})
 	var sumNs int64
 	for i, ns := range sorted {
 		sumNs += ns
@@ -67,8 +77,7 @@ func New(samplesNs []int64) (*Distribution, error) {
 		done := int64(i + 1)
 		d.points = append(d.points, point{ns: ns, done: done, costNs: sumNs + (n-done)*ns})
 	}
-	d.findTangents()
-	return d, nil
+	return nil
 }
 
 // findTangents goes through the points from the right and keeps the lower convex
@@ -76,24 +85,33 @@ func New(samplesNs []int64) (*Distribution, error) {
 // tangents from between i and i+1 end.
 func (d *Distribution) findTangents() {
 	last := len(d.points) - 1
-	hull := make([]int32, 1, last+1) // the nearest point is at the end
-	hull[0] = int32(last)
 	d.first = make([]int32, last+1)
 	reversed := make([]int32, 0, 2*last)
-	for i := last - 1; i >= 0; i-- {
-		kept := len(hull)
-		for kept > 1 && !d.nearerIsBest(d.points[i], hull[kept-1], hull[kept-2]) {
-			kept--
-		}
-		reversed = append(reversed, hull[kept-1:]...)
+	d.eachHull(make([]int32, 0, last+1), func(i, best int, hull []int32) {
+		reversed = append(reversed, hull[best:]...)
 		d.first[i] = int32(len(reversed))
-		hull = append(hull[:kept], int32(i))
-	}
+	})
 	slices.Reverse(reversed)
 	d.tangents = reversed
 	total := int32(len(reversed))
 	for i := range d.first {
 		d.first[i] = total - d.first[i]
+	}
+}
+
+// eachHull calls f for each point but the last, from the right, with the hull of
+// those ahead, the nearest at its end, and where in it the best stop of a job at the
+// point is. The hull is made in that memory.
+func (d *Distribution) eachHull(hull []int32, f func(i, best int, hull []int32)) {
+	last := len(d.points) - 1
+	hull = append(hull[:0], int32(last))
+	for i := last - 1; i >= 0; i-- {
+		kept := len(hull)
+		for kept > 1 && !d.nearerIsBest(d.points[i], hull[kept-1], hull[kept-2]) {
+			kept--
+		}
+		f(i, kept-1, hull)
+		hull = append(hull[:kept], int32(i))
 	}
 }
 

@@ -10,7 +10,10 @@ import (
 // towards it, and at most [math.MaxInt64]. The package comment says what that is
 // good for. Samples of 0 stay 0.
 func Spread(samplesNs []int64) []int64 {
-	spread := make([]int64, 0, 5*len(samplesNs))
+	return appendSpread(make([]int64, 0, 5*len(samplesNs)), samplesNs)
+}
+
+func appendSpread(spread, samplesNs []int64) []int64 {
 	for _, ns := range samplesNs {
 		more, twice := int64(math.MaxInt64), int64(math.MaxInt64)
 		if ns <= math.MaxInt64/2 {

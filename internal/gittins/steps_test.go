@@ -3,6 +3,7 @@ package gittins
 import (
 	"math"
 	"math/bits"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"testing"
@@ -61,7 +62,7 @@ func lossOf(cells []cell, steps Steps) float64 {
 func TestMoreStepsLoseNoMore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := mustNew(t, drawSamples(t, 100)...)
-		cells := d.cells(gridCells)
+		cells := cellsOf(d, gridCells)
 		before := math.Inf(1)
 		for atMost := 1; atMost <= gridCells; atMost++ {
 			steps := d.Steps(atMost)
@@ -82,7 +83,7 @@ func TestMoreStepsLoseNoMore(t *testing.T) {
 func TestStepsLoseLeast(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := mustNew(t, drawSamples(t, 7)...)
-		cells := d.cells(gridCells)
+		cells := cellsOf(d, gridCells)
 		atMost := rapid.IntRange(1, 8).Draw(t, "steps")
 		least := math.Inf(1)
 		for cuts := range 1 << (len(cells) - 1) {
@@ -117,7 +118,7 @@ func TestCellsOfManySamples(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := mustNew(t, drawSamples(t, 300)...)
 		atMost := rapid.IntRange(2, gridCells).Draw(t, "cells")
-		cells := d.cells(atMost + doublings)
+		cells := cellsOf(d, atMost+doublings)
 		ofSamples, outlived := cells[:len(cells)-doublings], cells[len(cells)-doublings:]
 		if len(ofSamples) > atMost || len(ofSamples) < min(atMost, len(d.points))/4 {
 			t.Fatalf("%d cells of %d samples, at most %d", len(ofSamples), len(d.points)-1, atMost)
@@ -184,6 +185,30 @@ func TestRanks(t *testing.T) {
 	}
 }
 
+// Many places are sorted as few are.
+func TestSorted(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, n := range []int{0, 1, 2*halfPlaces - 1, 2 * halfPlaces, 3*halfPlaces + 1} {
+		places := make([]place, n)
+		want := make([]float64, n)
+		for i := range places {
+			places[i] = place{float64(r.IntN(1000)), int32(i), 0}
+			want[i] = places[i].rankNs
+		}
+		var got []float64
+		for _, p := range sorted(slices.Clone(places)) {
+			if p != places[p.class] {
+				t.Fatalf("of %d places, %v was %v", n, p, places[p.class])
+			}
+			got = append(got, p.rankNs)
+		}
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%d places are not in order", n)
+		}
+	}
+}
+
 func TestRanksAreDense(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		classes := make([]Steps, rapid.IntRange(1, 20).Draw(t, "classes"))
@@ -208,4 +233,11 @@ func TestRanksAreDense(t *testing.T) {
 			}
 		}
 	})
+}
+
+// cellsOf is the cells that steps of the distribution are made of.
+func cellsOf(d *Distribution, atMost int) []cell {
+	var r Reducer
+	r.divide(d, atMost)
+	return r.cells
 }

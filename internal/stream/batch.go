@@ -21,7 +21,7 @@ const (
 	// groupBatches is how many batches are parsed before the first of them is
 	// returned. More hold more than the CPUs' caches do, and more for the garbage
 	// collector to look through.
-	groupBatches = 4
+	groupBatches = 8
 )
 
 // Batch is a part of a window: some of its rows, which stand together. It is
@@ -46,6 +46,7 @@ type Batch[T Row] struct {
 // gocsv.Decoder for them.
 type batch[T Row] struct {
 	Batch[T]
+	frame Frame      // of all rows
 	text  []byte     // the lines that are yet to be cut into cells, one after another
 	ends  []int      // where the text ends with each row
 	cells [][]string // the header, then the rows; reused
@@ -73,24 +74,34 @@ func (b *batch[T]) reset() {
 	b.Lines, b.Last = b.Lines[:0], false
 }
 
-// add copies a row into the batch: a line without quotes that has as many cells
-// as the header, or where that is nil its cells.
-func (b *batch[T]) add(plain []byte, record []string, line int) {
+// addPlain copies a row into the batch, as a line without quotes that has as many
+// cells as the header.
+func (b *batch[T]) addPlain(row []byte, line int) {
+	b.addLine(line, len(row))
+	b.text = append(b.text, row...)
+	b.ends = append(b.ends, len(b.text))
+}
+
+// addCells copies a row into the batch.
+func (b *batch[T]) addCells(row []string, line int) {
+	bytes := 0
+	for _, cell := range row {
+		bytes += len(cell)
+	}
+	copy(b.addLine(line, bytes), row)
+	b.ends = append(b.ends, len(b.text))
+}
+
+// addLine returns the cells of another row.
+func (b *batch[T]) addLine(line, bytes int) []string {
 	n := len(b.cells)
 	b.cells = b.cells[:n+1]
 	if b.cells[n] == nil {
 		b.cells[n] = make([]string, len(b.cells[0]))
 	}
-	if plain == nil {
-		copy(b.cells[n], record)
-		for _, cell := range record {
-			b.bytes += len(cell)
-		}
-	}
-	b.text = append(b.text, plain...)
-	b.bytes += len(plain)
-	b.ends = append(b.ends, len(b.text))
+	b.bytes += bytes
 	b.Lines = append(b.Lines, line)
+	return b.cells[n]
 }
 
 func (b *batch[T]) full() bool {
@@ -110,6 +121,7 @@ func (b *batch[T]) mapRows() {
 	b.split()
 	// gocsv fills a slice that is long enough where it is.
 	err := gocsv.UnmarshalDecoder(b, &b.Rows)
+	b.setFrame()
 	var parse *csv.ParseError
 	if errors.As(err, &parse) {
 		// gocsv counts from 1 and the header as line 1.
@@ -119,13 +131,20 @@ func (b *batch[T]) mapRows() {
 	}
 }
 
+// setFrame gives the rows their frame, of which gocsv need not have had the cells.
+func (b *batch[T]) setFrame() {
+	for i := range b.Rows {
+		*any(&b.Rows[i]).(framed).frame() = b.frame
+	}
+}
+
 // split cuts the lines into cells. These share one string: to allocate one for
 // each line takes longer.
 func (b *batch[T]) split() {
 	text := string(b.text)
 	from := 0
 	for i, to := range b.ends {
-		if to > from { // no line without quotes is empty
+		if to > from { // else it was cells, as there is a comma at least
 			split(b.cells[1+i], b.text[from:to], text[from:to])
 		}
 		from = to

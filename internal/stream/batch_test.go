@@ -173,7 +173,7 @@ func TestBatchesTellTheFirstFault(t *testing.T) {
 		{"two cells", map[int]string{2 * batchRows: badCell, 3 * batchRows: badCell}, `stdin:1026: rank: "0" is less than 1`, 0},
 		{"a cell before a row", map[int]string{2000: badCell, 2001: badRow}, `stdin:2002: rank: "0" is less than 1`, 0},
 		{"a cell before a wrong count", map[int]string{2000: badCell, 2040: otherRows}, `stdin:2002: rank: "0" is less than 1`, 0},
-		{"a wrong count before a cell", map[int]string{2000: otherRows, 2001: badCell}, `stdin:2002: rows: "7" differs from 6144 on the rows of window 1 before it`, 0},
+		{"a wrong count before a cell", map[int]string{2000: otherRows, 2001: badCell}, fmt.Sprintf(`stdin:2002: rows: "7" differs from %d on the rows of window 1 before it`, n), 0},
 		{"in the second group", map[int]string{n/3 + 5: badCell, n/3 + 6: badRow}, fmt.Sprintf(`stdin:%d: rank: "0" is less than 1`, n/3+7), n / 3},
 		{"the last row", map[int]string{n - 1: badCell}, fmt.Sprintf(`stdin:%d: rank: "0" is less than 1`, n+1), 2 * n / 3},
 	}

@@ -71,5 +71,8 @@ func (r *Reader[T]) checkHeader() error {
 	}
 	r.windowCol = slices.Index(r.header, "window")
 	r.rowsCol = slices.Index(r.header, "rows")
+	if columns := max(r.windowCol, r.rowsCol) + 1; columns == 1 || columns == 2 && r.rowsCol >= 0 {
+		r.leading = columns
+	}
 	return nil
 }

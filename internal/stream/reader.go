@@ -50,6 +50,10 @@ type Reader[T Row] struct {
 	header       []string
 	windowCol    int
 	rowsCol      int // -1 where the stream has no column rows
+	// leading is how many columns the header begins with that are of the frame, if all
+	// of the frame's are among them; else 0. Their cells are read with the frame,
+	// before gocsv has the others.
+	leading int
 
 	plain  []byte   // the row read last, as a line of cells without quotes
 	record []string // or else, where plain is nil, as cells; both until the next read
@@ -57,7 +61,8 @@ type Reader[T Row] struct {
 	frame  Frame    // its frame
 	held   bool     // it has not been taken yet
 	// framed is what a line of cells without quotes begins with if its frame is
-	// sameFrame. That is mostly the one of the row before.
+	// sameFrame. That is mostly the one of the row before. Once the frame of such a
+	// line has been read, it is what the line begins with.
 	framed    []byte
 	sameFrame Frame
 
@@ -223,7 +228,7 @@ func (r *Reader[T]) readGroup() error {
 	// before the one that could not be parsed.
 	for _, b := range r.group[:r.filled] {
 		if b.fault != nil {
-			return r.errorf(b.Lines[b.fault.row], r.header[b.fault.column], "%v", b.fault.err)
+			return r.errorf(b.Lines[b.fault.row], r.header[r.leading+b.fault.column], "%v", b.fault.err)
 		}
 	}
 	if err != nil {
@@ -272,7 +277,7 @@ func (r *Reader[T]) parseGroup() (last bool, err error) {
 // nextOfGroup returns the next batch of the group, empty.
 func (r *Reader[T]) nextOfGroup() *batch[T] {
 	if r.filled == len(r.group) {
-		r.group = append(r.group, newBatch[T](r.name, r.header, r.batchRows))
+		r.group = append(r.group, newBatch[T](r.name, r.header[r.leading:], r.batchRows))
 	}
 	b := r.group[r.filled]
 	b.reset()
@@ -341,8 +346,14 @@ func (r *Reader[T]) addRow(b *batch[T]) error {
 		return r.errorf(r.line, "", "window %d has more than the %d rows that a window may have", id, r.maxRows)
 	}
 	r.seen++
-	b.ID = id
-	b.add(r.plain, r.record, r.line)
+	b.ID, b.frame = id, r.frame
+	if r.plain == nil {
+		b.addCells(r.record[r.leading:], r.line)
+	} else if r.leading > 0 {
+		b.addPlain(r.plain[len(r.framed):], r.line)
+	} else {
+		b.addPlain(r.plain, r.line)
+	}
 	return nil
 }
 

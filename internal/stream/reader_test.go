@@ -265,21 +265,37 @@ func testColumnsAreTheTags[T Row](t *testing.T) {
 
 // The frame is found wherever its columns stand, and of each row, quoted or not.
 func TestReaderFindsTheFrame(t *testing.T) {
-	const head, last, reversed = "window,rows,class,from_ns,rank,slice_ns\n", "class,from_ns,rank,slice_ns,rows,window\n", "rows,class,window,from_ns,rank,slice_ns\n"
+	const head, swapped = "window,rows,class,from_ns,rank,slice_ns\n", "rows,window,class,from_ns,rank,slice_ns\n"
+	const last, apart = "class,from_ns,rank,slice_ns,rows,window\n", "rows,class,window,from_ns,rank,slice_ns\n"
+	const without, second = "window,class,from_ns,rank,slice_ns\n", "class,window,from_ns,rank,slice_ns\n"
+	row := func(id Integer, rows Count, class Name, rank Count) Policy {
+		return Policy{Frame: Frame{id, rows}, Class: class, Rank: rank, SliceNs: 5}
+	}
+	want := [][]Policy{{row(1, 2, "a", 1), row(1, 2, "b", 2)}, {row(12, 1, "a", 1)}, {row(123, 2, "b", 1), row(123, 2, "a", 2)}}
 	for _, input := range []string{
 		head + "1,2,a,0,1,5\n1,2,b,0,2,5\n12,1,a,0,1,5\n123,2,b,0,1,5\n\"123\",\"2\",a,0,2,5\n",
 		head + "\"1\",2,a,0,1,5\n1,2,b,0,2,5\n12,1,\"a\",0,1,5\n\"123\",2,b,0,1,5\n123,2,a,0,2,5\n",
+		swapped + "2,1,a,0,1,5\n2,1,b,0,2,5\n1,12,a,0,1,5\n2,123,b,0,1,5\n2,123,\"a\",0,2,5\n",
 		last + "a,0,1,5,2,1\nb,0,2,5,2,1\na,0,1,5,1,12\nb,0,1,5,2,123\na,0,2,5,\"2\",123\n",
-		reversed + "2,a,1,0,1,5\n2,b,1,0,2,5\n1,a,12,0,1,5\n2,b,123,0,1,5\n2,a,123,0,2,5\n",
+		apart + "2,a,1,0,1,5\n2,b,1,0,2,5\n1,a,12,0,1,5\n2,b,123,0,1,5\n2,a,123,0,2,5\n",
+		without + "1,a,0,1,5\n1,b,0,2,5\n12,a,0,1,5\n\"123\",b,0,1,5\n123,a,0,2,5\n",
+		second + "a,1,0,1,5\nb,1,0,2,5\na,12,0,1,5\nb,123,0,1,5\na,\"123\",0,2,5\n",
 	} {
 		windows, _, err := readAll[Policy](input)
-		var ids []Integer
+		var got [][]Policy
 		for _, w := range windows {
-			ids = append(ids, w.ID)
+			got = append(got, w.Rows)
 		}
-		if diff := cmp.Diff([]Integer{1, 12, 123}, ids); diff != "" || err != nil {
-			t.Errorf("%q: error %v, windows (-want +got):\n%s", input, err, diff)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%q: error %v, rows (-want +got):\n%s", input, err, diff)
 		}
+	}
+	for _, input := range []string{
+		head + "1,1,a,0,0,5\n", head + "1,1,\"a\",0,0,5\n", swapped + "1,1,a,0,0,5\n",
+		last + "a,0,0,5,1,1\n", apart + "1,a,1,0,0,5\n", without + "1,a,0,0,5\n", second + "a,1,0,0,5\n",
+	} {
+		_, _, err := readAll[Policy](input)
+		wantError(t, err, `stdin:2: rank: "0" is less than 1`)
 	}
 	_, _, err := readAll[Policy](head + "1,2,a,0,1,5\n1,3,b,0,2,5\n")
 	wantError(t, err, `stdin:3: rows: "3" differs from 2 on the rows of window 1 before it`)

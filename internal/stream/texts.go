@@ -30,8 +30,8 @@ type invocationText struct {
 	Sleeps     string `csv:"sleeps"`
 }
 
-func (t *texts) invocation(r *Invocation) invocationText {
-	return invocationText{
+func (t *texts) invocation(r *Invocation, to *invocationText) {
+	*to = invocationText{
 		Class:      string(r.Class),
 		Key:        r.Key,
 		Invocation: string(r.Invocation),
@@ -59,8 +59,8 @@ type turnText struct {
 	StartNs    string `csv:"start_ns"`
 }
 
-func (t *texts) turn(r *Turn) turnText {
-	return turnText{
+func (t *texts) turn(r *Turn, to *turnText) {
+	*to = turnText{
 		Class:      string(r.Class),
 		Key:        r.Key,
 		Invocation: string(r.Invocation),
@@ -88,8 +88,8 @@ type policyText struct {
 	DemandNs    string `csv:"demand_ns"`
 }
 
-func (t *texts) policy(r *Policy) policyText {
-	return policyText{
+func (t *texts) policy(r *Policy, to *policyText) {
+	*to = policyText{
 		Class:       string(r.Class),
 		Key:         r.Key,
 		FromNs:      t.whole(int64(r.FromNs)),
@@ -114,8 +114,8 @@ type stateText struct {
 	WaitNs     string `csv:"wait_ns"`
 }
 
-func (t *texts) state(r *State) stateText {
-	return stateText{
+func (t *texts) state(r *State, to *stateText) {
+	*to = stateText{
 		What:       string(r.What),
 		Class:      string(r.Class),
 		Key:        r.Key,
@@ -149,21 +149,21 @@ const blockRows = 32
 // marshalTexts gives gocsv arrays of rows. The cells of a slice, which could be
 // set, it copies to the heap before it looks at them; those of an array it need
 // not copy.
-func marshalTexts[T Row, X any](rows []T, text func(*T) X, l *lines) error {
+func marshalTexts[T Row, X any](rows []T, text func(*T, *X), l *lines) error {
 	if len(rows) == 0 {
 		return gocsv.MarshalCSV([]X{}, l)
 	}
 	var block [blockRows]X
 	for ; len(rows) >= blockRows; rows = rows[blockRows:] {
 		for i := range block {
-			block[i] = text(&rows[i])
+			text(&rows[i], &block[i])
 		}
 		if err := gocsv.MarshalCSVWithoutHeaders(block, l); err != nil {
 			return err
 		}
 	}
 	for i := range rows {
-		block[i] = text(&rows[i])
+		text(&rows[i], &block[i])
 	}
 	return gocsv.MarshalCSVWithoutHeaders(block[:len(rows)], l)
 }

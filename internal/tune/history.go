@@ -3,6 +3,7 @@ package tune
 import (
 	"cmp"
 	"slices"
+	"sync"
 
 	"alps/internal/unknown"
 )
@@ -65,26 +66,15 @@ type pool struct {
 // key that has passed from one class to another belongs to the one that had it last,
 // and a class that has no key any more has no pool.
 func poolClasses(history []*observed) []*pool {
+	of, pools := numberClasses(history)
 	var (
-		numbers = make(map[string]int, len(history[0].classes))
-		of      = make([][]int, len(history)) // number of each window's classes
-		pools   []pool
+		group                        sync.WaitGroup
+		slicesNs, waitsNs, demandsNs [][]int64
 	)
-	for w, o := range history {
-		of[w] = make([]int, len(o.classes))
-		for i, name := range o.classes {
-			number, again := numbers[name]
-			if !again {
-				number = len(pools)
-				numbers[name] = number
-				pools = append(pools, pool{class: name})
-			}
-			of[w][i] = number
-		}
-	}
-	slicesNs := timesOf(history, of, len(pools), func(o *observed) []sample { return o.slices })
-	waitsNs := timesOf(history, of, len(pools), func(o *observed) []sample { return o.waits })
-	demandsNs := timesOf(history, of, len(pools), func(o *observed) []sample { return o.demands })
+	group.Go(func() { slicesNs = timesOf(history, of, len(pools), func(o *observed) []sample { return o.slices }) })
+	group.Go(func() { waitsNs = timesOf(history, of, len(pools), func(o *observed) []sample { return o.waits }) })
+	demandsNs = timesOf(history, of, len(pools), func(o *observed) []sample { return o.demands })
+	group.Wait()
 	for i := range pools {
 		pools[i].slicesNs, pools[i].waitsNs, pools[i].demandsNs = slicesNs[i], waitsNs[i], demandsNs[i]
 	}
@@ -102,6 +92,32 @@ func poolClasses(history []*observed) []*pool {
 	}
 	slices.SortFunc(withKeys, func(a, b *pool) int { return cmp.Compare(a.class, b.class) })
 	return withKeys
+}
+
+// numberClasses returns a pool for each class, with its name, and for each window the
+// numbers of its classes' pools.
+func numberClasses(history []*observed) (of [][]int, pools []pool) {
+	of = make([][]int, len(history))
+	pools = make([]pool, 0, len(history[0].classes))
+	var numbers map[string]int // not of the first window alone, whose classes differ
+	if len(history) > 1 {
+		numbers = make(map[string]int, cap(pools))
+	}
+	for w, o := range history {
+		of[w] = make([]int, len(o.classes))
+		for i, name := range o.classes {
+			number, again := numbers[name]
+			if !again {
+				number = len(pools)
+				pools = append(pools, pool{class: name})
+				if numbers != nil {
+					numbers[name] = number
+				}
+			}
+			of[w][i] = number
+		}
+	}
+	return of, pools
 }
 
 // timesOf sorts the times of one kind by class, for all classes in one piece of

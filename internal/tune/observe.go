@@ -1,6 +1,7 @@
 package tune
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -25,9 +26,11 @@ type observer struct {
 	// those the line of its first row.
 	demandOf map[string]int
 	lineOf   []int
-	texts    texts
+	texts    texts // of classes and keys
+	ids      texts // of invocations
 
-	class, demand int // of the row before
+	class, demand int     // of the row before
+	rowClasses    []int32 // reused
 }
 
 // keyOwner is the class of a key, and the line that says so.
@@ -41,35 +44,103 @@ func (o *observer) add(rows []stream.Turn, lines []int, errorf errorf) error {
 	if o.firstLine == 0 && len(rows) > 0 {
 		o.begin(&rows[0], lines[0], errorf)
 	}
-	for i := range rows {
-		row := &rows[i]
+	o.rowClasses = slices.Grow(o.rowClasses[:0], len(rows))[:len(rows)]
+	part := part{rows, lines, o.rowClasses, errorf}
+	if len(rows) <= stageRows || o.saves {
+		told, err := o.addClasses(part, 0, len(rows))
+		return cmp.Or(o.addTurns(part, 0, told).orNil(), err)
+	}
+	return o.addInStages(part)
+}
+
+// part is rows that are added, with the class of each, as far as it has been told.
+type part struct {
+	rows    []stream.Turn
+	lines   []int
+	classes []int32
+	errorf  errorf
+}
+
+// stageRows is how many rows have their classes told before they go on to the second
+// stage. What is looked up is mostly in no cache, so that two CPUs that wait for the
+// memory wait half as long.
+const stageRows = 4096
+
+// addInStages adds rows of which the state needs nothing.
+func (o *observer) addInStages(p part) error {
+	told := make(chan int, (len(p.rows)+stageRows-1)/stageRows)
+	var classError error
+	go func() {
+		defer close(told)
+		for from := 0; from < len(p.rows) && classError == nil; from += stageRows {
+			var to int
+			to, classError = o.addClasses(p, from, min(from+stageRows, len(p.rows)))
+			told <- to
+		}
+	}()
+	from, wrong := 0, contradiction(nil)
+	for to := range told {
+		if wrong == nil {
+			wrong = o.addTurns(p, from, to)
+		}
+		from = to
+	}
+	// The classes are all told, and what they are called may be looked up.
+	return cmp.Or(wrong.orNil(), classError)
+}
+
+// addClasses is the first stage: what rows tell of the window and their class. It
+// returns up to which row they are right, and what is wrong with that.
+func (o *observer) addClasses(p part, from, to int) (told int, err error) {
+	for i := from; i < to; i++ {
+		row := &p.rows[i]
 		if row.CPUs != o.first.CPUs {
-			return errorf(i, "cpus", "%d differs from the %d on line %d of this window", row.CPUs, o.first.CPUs, o.firstLine)
+			return i, p.errorf(i, "cpus", "%d differs from the %d on line %d of this window", row.CPUs, o.first.CPUs, o.firstLine)
 		}
 		if row.UtilPct != o.first.UtilPct && !o.anyUtil {
-			return errorf(i, "util_pct", "%g differs from the %g on line %d of this window; --util PCT sets one for all",
+			return i, p.errorf(i, "util_pct", "%g differs from the %g on line %d of this window; --util PCT sets one for all",
 				row.UtilPct, o.first.UtilPct, o.firstLine)
 		}
-		if err := o.addClass(row, i, lines[i], errorf); err != nil {
-			return err
+		if err := o.addClass(row, i, p.lines[i], p.errorf); err != nil {
+			return i, err
 		}
-		o.slices = append(o.slices, sample{o.class, int64(row.SliceNs)})
-		if err := o.addInvocation(row, i, lines[i], errorf); err != nil {
-			return err
+		p.classes[i] = int32(o.class)
+	}
+	return to, nil
+}
+
+// addTurns is the second stage: the turns, and the invocations that they are of.
+func (o *observer) addTurns(p part, from, to int) contradiction {
+	for i := from; i < to; i++ {
+		row, class := &p.rows[i], int(p.classes[i])
+		o.slices = append(o.slices, sample{class, int64(row.SliceNs)})
+		if wrong := o.addInvocation(row, class, i, p.lines[i], p.errorf); wrong != nil {
+			return wrong
 		}
 		if o.saves {
-			o.save(row)
+			o.save(row, class)
 		}
 	}
 	return nil
 }
 
+// contradiction tells what is wrong with a row, once the first stage has ended; nil if
+// nothing is.
+type contradiction func() error
+
+func (c contradiction) orNil() error {
+	if c == nil {
+		return nil
+	}
+	return c()
+}
+
 // save keeps of a row that was added what the state needs of it.
-func (o *observer) save(row *stream.Turn) {
+func (o *observer) save(row *stream.Turn, class int) {
 	// Not its own texts, which would keep all of its line.
-	keys := o.keys[o.class]
+	keys := o.keys[class]
 	o.saved.turns = append(o.saved.turns, stream.State{
-		What: stateTurn, Class: stream.Name(o.classes[o.class]), Key: keys[slices.Index(keys, row.Key)],
+		What: stateTurn, Class: stream.Name(o.classes[class]), Key: keys[slices.Index(keys, row.Key)],
 		Invocation: o.invocations[o.demand], SliceNs: row.SliceNs, WaitNs: stream.OptNanos{Nanos: row.WaitNs, Valid: true},
 	})
 }
@@ -134,34 +205,40 @@ func (o *observer) addClass(row *stream.Turn, i, line int, errorf errorf) error 
 	return nil
 }
 
-// addInvocation adds the row, the class of which is set, to its invocation.
-func (o *observer) addInvocation(row *stream.Turn, i, line int, errorf errorf) error {
+// addInvocation adds the row, which is of that class, to its invocation.
+func (o *observer) addInvocation(row *stream.Turn, class, i, line int, errorf errorf) contradiction {
 	id := string(row.Invocation)
 	if len(o.demands) == 0 || id != o.invocations[o.demand] {
 		demand, again := o.demandOf[id]
 		if !again {
-			id = o.texts.clone(id)
+			id = o.ids.clone(id)
 			o.demand = len(o.demands)
 			o.demandOf[id] = o.demand
 			o.invocations = append(o.invocations, id)
-			o.waits = append(o.waits, sample{o.class, int64(row.WaitNs)})
-			o.demands = append(o.demands, sample{o.class, int64(row.SliceNs)})
+			o.waits = append(o.waits, sample{class, int64(row.WaitNs)})
+			o.demands = append(o.demands, sample{class, int64(row.SliceNs)})
 			o.lineOf = append(o.lineOf, line)
 			return nil
 		}
 		o.demand = demand
 	}
 	demand := &o.demands[o.demand]
-	if demand.class != o.class {
-		return errorf(i, "class", "%q differs from the %q of invocation %q on line %d of this window",
-			row.Class, o.classes[demand.class], row.Invocation, o.lineOf[o.demand])
+	if demand.class != class {
+		return func() error {
+			return errorf(i, "class", "%q differs from the %q of invocation %q on line %d of this window",
+				row.Class, o.classes[demand.class], row.Invocation, o.lineOf[o.demand])
+		}
 	}
 	if waitNs := o.waits[o.demand].ns; waitNs != int64(row.WaitNs) {
-		return errorf(i, "wait_ns", "%d differs from the %d of invocation %q on line %d of this window",
-			row.WaitNs, waitNs, row.Invocation, o.lineOf[o.demand])
+		return func() error {
+			return errorf(i, "wait_ns", "%d differs from the %d of invocation %q on line %d of this window",
+				row.WaitNs, waitNs, row.Invocation, o.lineOf[o.demand])
+		}
 	}
 	if int64(row.SliceNs) > math.MaxInt64-demand.ns {
-		return errorf(i, "slice_ns", "the turns of invocation %q add up to more than 64 bits", row.Invocation)
+		return func() error {
+			return errorf(i, "slice_ns", "the turns of invocation %q add up to more than 64 bits", row.Invocation)
+		}
 	}
 	demand.ns += int64(row.SliceNs)
 	return nil

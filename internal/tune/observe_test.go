@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -72,6 +74,53 @@ func TestRefusesAcrossParts(t *testing.T) {
 		err := Run(stream.NewReader[stream.Turn](strings.NewReader(in), "stdin"), stream.NewWriter[stream.Policy](new(bytes.Buffer)), newTuner(nil))
 		if err == nil || !strings.HasPrefix(err.Error(), "stdin:2901: ") || !strings.HasSuffix(strings.Split(err.Error(), ";")[0], "on line 2 of this window") {
 			t.Errorf("with %q: error is %v", cell, err)
+		}
+	}
+}
+
+// TestAddInStages: a whole window tells what its rows tell few by few, and of several
+// faults the first.
+func TestAddInStages(t *testing.T) {
+	const turns, few = 10, 1000
+	const classes = 3*stageRows/turns + 2
+	const rows = classes * turns
+	whole := benchWindow(1, classes, turns)
+	faults := map[string]func(row, first *stream.Turn){
+		"cpus":     func(row, _ *stream.Turn) { row.CPUs++ },
+		"util_pct": func(row, _ *stream.Turn) { row.UtilPct++ },
+		"key":      func(row, first *stream.Turn) { row.Class, row.Key = "other", first.Key },
+		"class":    func(row, first *stream.Turn) { row.Class, row.Key, row.Invocation = "other", "", first.Invocation },
+		"wait_ns": func(row, first *stream.Turn) {
+			row.Class, row.Key, row.Invocation, row.WaitNs = first.Class, first.Key, first.Invocation, first.WaitNs+1
+		},
+		"none": func(_, _ *stream.Turn) {},
+	}
+	for name, fault := range faults {
+		for other, otherFault := range faults {
+			for _, at := range [][2]int{{1, 2}, {stageRows - 1, stageRows}, {stageRows + 1, 3 * stageRows}, {rows - 2, rows - 1}} {
+				w := *whole
+				w.Rows = slices.Clone(whole.Rows)
+				fault(&w.Rows[at[0]], &w.Rows[0])
+				otherFault(&w.Rows[at[1]], &w.Rows[0])
+				var got, want observer
+				gotErr := got.add(w.Rows, w.Lines, w.Errorf)
+				var wantErr error
+				for from := 0; from < rows && wantErr == nil; from += few {
+					to := min(from+few, rows)
+					wantErr = want.add(w.Rows[from:to], w.Lines[from:to], func(i int, column, format string, args ...any) *stream.Error {
+						return w.Errorf(from+i, column, format, args...)
+					})
+				}
+				if fmt.Sprint(gotErr) != fmt.Sprint(wantErr) || (gotErr == nil) != (name == "none" && other == "none") {
+					t.Errorf("%s in row %d, %s in row %d: error is %v, want %v", name, at[0], other, at[1], gotErr, wantErr)
+				}
+				if gotErr != nil {
+					continue
+				}
+				if !reflect.DeepEqual(got.observed, want.observed) {
+					t.Error("in stages it observes something else")
+				}
+			}
 		}
 	}
 }

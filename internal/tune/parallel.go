@@ -12,8 +12,15 @@ const parallelBlock = 64
 // parallel calls f with the numbers from 0 to n-1, on all CPUs, and returns when all
 // calls have.
 func parallel(n int, f func(i int)) {
+	parallelEach(n, func() func(i int) { return f })
+}
+
+// parallelEach is parallel where each CPU has a function of its own, which works in
+// memory of its own.
+func parallelEach(n int, newFunc func() func(i int)) {
 	var next atomic.Int64
 	work := func() {
+		f := newFunc()
 		for {
 			from := int(next.Add(parallelBlock)) - parallelBlock
 			if from >= n {

@@ -60,7 +60,10 @@ func (by RankBy) ranked(policies []classPolicy) []stream.Policy {
 	rows := make([]stream.Policy, 0, len(policies))
 	for i, p := range order {
 		p.row.Rank = stream.Count(i + 1)
-		rows = appendKeys(rows, p.pool.keys, []stream.Policy{p.row})
+		for _, key := range p.pool.keys {
+			p.row.Key = key
+			rows = append(rows, p.row)
+		}
 	}
 	return rows
 }
@@ -82,41 +85,44 @@ func (by RankBy) of(row *stream.Policy) stream.Nanos {
 // that has used so much.
 func rankedByGittins(policies []classPolicy) []stream.Policy {
 	steps := make([]gittins.Steps, len(policies))
-	parallel(len(policies), func(i int) { steps[i] = indexSteps(policies[i].pool.demandsNs) })
+	parallelEach(len(policies), func() func(i int) {
+		var r gittins.Reducer
+		return func(i int) { steps[i] = indexSteps(&r, policies[i].pool.demandsNs) }
+	})
 	ranks := gittins.Ranks(steps)
-	order := make([]int, len(policies))
-	for i := range order {
-		order[i] = i
+	type place struct {
+		rank  int64
+		class int
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(ranks[a][0], ranks[b][0]), cmp.Compare(policies[a].row.Class, policies[b].row.Class))
+	order := make([]place, len(policies))
+	for i := range order {
+		order[i] = place{ranks[i][0], i}
+	}
+	slices.SortFunc(order, func(a, b place) int {
+		if a.rank != b.rank {
+			return cmp.Compare(a.rank, b.rank)
+		}
+		return cmp.Compare(policies[a.class].row.Class, policies[b.class].row.Class)
 	})
 	total := 0
-	for i, p := range policies {
-		total += len(steps[i]) * len(p.pool.keys)
+	begins := make([]int, len(order)) // where the rows of each place's class begin
+	for at, p := range order {
+		begins[at] = total
+		total += len(steps[p.class]) * len(policies[p.class].pool.keys)
 	}
-	rows := make([]stream.Policy, 0, total)
-	var of []stream.Policy
-	for _, i := range order {
-		of = slices.Grow(of[:0], len(steps[i]))[:len(steps[i])]
-		for k, step := range steps[i] {
-			of[k] = policies[i].row
-			of[k].FromNs, of[k].Rank = stream.Nanos(step.FromNs), stream.Count(ranks[i][k])
-			of[k].DemandNs = stream.Nanos(max(roundNs(step.RankNs), 1))
+	rows := make([]stream.Policy, total)
+	parallel(len(order), func(at int) {
+		i, n := order[at].class, begins[at]
+		for _, key := range policies[i].pool.keys {
+			for k, step := range steps[i] {
+				row := &rows[n]
+				*row = policies[i].row
+				row.Key, row.FromNs, row.Rank = key, stream.Nanos(step.FromNs), stream.Count(ranks[i][k])
+				row.DemandNs = stream.Nanos(max(roundNs(step.RankNs), 1))
+				n++
+			}
 		}
-		rows = appendKeys(rows, policies[i].pool.keys, of)
-	}
-	return rows
-}
-
-// appendKeys appends the rows of a class for each of its keys.
-func appendKeys(rows []stream.Policy, keys []string, of []stream.Policy) []stream.Policy {
-	for _, key := range keys {
-		for _, row := range of {
-			row.Key = key
-			rows = append(rows, row)
-		}
-	}
+	})
 	return rows
 }
 
@@ -127,10 +133,10 @@ const minDemands = 10
 
 // indexSteps is the index of a class's demands in steps, or one step with their
 // mean where they are few, all 0, or too large to be counted with.
-func indexSteps(demandsNs []int64) gittins.Steps {
+func indexSteps(r *gittins.Reducer, demandsNs []int64) gittins.Steps {
 	if len(demandsNs) >= minDemands {
-		if d, err := gittins.New(gittins.Spread(gittins.Thin(demandsNs, maxDemands))); err == nil {
-			return d.Steps(MaxSteps)
+		if steps, err := r.SpreadSteps(gittins.Thin(demandsNs, maxDemands), MaxSteps); err == nil {
+			return steps
 		}
 	}
 	if len(demandsNs) == 0 {

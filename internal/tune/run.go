@@ -31,23 +31,16 @@ func Run(in *stream.Reader[stream.Turn], out *stream.Writer[stream.Policy], t *T
 }
 
 // observe takes in the next window of a stream, without holding its rows.
-func (t *Tuner) observe(in *stream.Reader[stream.Turn]) (stream.Integer, *observer, error) {
-	o := t.observer()
-	for {
-		batch, err := in.NextBatch()
-		if err != nil {
-			return 0, nil, err
+func (t *Tuner) observe(in *stream.Reader[stream.Turn]) (id stream.Integer, o *observer, err error) {
+	o = t.observer()
+	err = in.Each(func(batch *stream.Batch[stream.Turn]) error {
+		id = batch.ID
+		if err := t.keeping.check(id, batch.Errorf); err != nil {
+			return err
 		}
-		if err := t.keeping.check(batch.ID, batch.Errorf); err != nil {
-			return 0, nil, err
-		}
-		if err := o.add(batch.Rows, batch.Lines, batch.Errorf); err != nil {
-			return 0, nil, err
-		}
-		if batch.Last {
-			return batch.ID, o, nil
-		}
-	}
+		return o.add(batch.Rows, batch.Lines, batch.Errorf)
+	})
+	return id, o, err
 }
 
 // FollowStream reads a policy stream to its end and makes its last window the
