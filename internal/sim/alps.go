@@ -300,6 +300,9 @@ func (s *alps) next() int32 {
 		return none
 	}
 	s.byDeadline.pop()
+	// Now, not when it starts: who has been served out of turn may be among them
+	// twice, and several CPUs are given out at once.
+	s.tasks[e.place].state = onCPU
 	return int32(e.place)
 }
 

@@ -316,6 +316,31 @@ func TestPoliciesProperties(t *testing.T) {
 	})
 }
 
+// TestServedOutOfTurn: who has been served out of turn is in the queue twice, with
+// one deadline, and runs on one of two CPUs that are free at once.
+func TestServedOutOfTurn(t *testing.T) {
+	var jobs []Job
+	for _, cpuHalfMs := range []int64{2, 4, 11, 9, 8, 5, 12, 6} {
+		jobs = append(jobs, Job{CPUNs: cpuHalfMs * ms / 2})
+	}
+	jobs[6].Class = 2
+	tables := []Table{
+		{FromNs: 5 * ms, Classes: [][]Step{{{Rank: 2, SliceNs: 4 * ms, DemandNs: 6 * ms}}}},
+		{FromNs: 20 * ms, Classes: [][]Step{{{Rank: 1, SliceNs: 2 * ms, DemandNs: 5 * ms}}}},
+	}
+	result, err := Simulate(jobs, Config{CPUs: 2, KeepTurns: true}, ALPS{Tables: tables, Stretch: 3, MaxWaitNs: 10 * ms})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ranNs int64
+	for _, turn := range result.Turns {
+		ranNs += turn.SliceNs
+	}
+	if want := int64(57) * ms / 2; ranNs != want {
+		t.Errorf("they ran for %d ns, want %d", ranNs, want)
+	}
+}
+
 func TestPoliciesRefuse(t *testing.T) {
 	late := []Job{{ArrivalNs: math.MaxInt64/2 + 1, CPUNs: 1}}
 	long := []Job{{CPUNs: math.MaxInt64 / 2}, {CPUNs: math.MaxInt64 / 4}}
