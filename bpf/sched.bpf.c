@@ -29,22 +29,18 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
  */
 static void preempt_latest(struct task_struct *p, __u64 key, __u64 patience_ns)
 {
-	struct bpf_iter_num it;
 	__u64 latest = key;
 	__s32 victim = -1;
-	int *cpu;
 
-	bpf_iter_num_new(&it, 0, possible_cpus);
-	while ((cpu = bpf_iter_num_next(&it))) {
-		struct cpu *c = cpu_of(*cpu);
+	for (__u32 cpu = unknown_zero; cpu < possible_cpus && cpu < ALPS_MAX_CPUS; cpu++) {
+		struct cpu *c = cpu_of(cpu);
 
 		if (c && c->key > latest && c->patience_ns > patience_ns &&
-		    bpf_cpumask_test_cpu(*cpu, p->cpus_ptr)) {
+		    bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
 			latest = c->key;
-			victim = *cpu;
+			victim = cpu;
 		}
 	}
-	bpf_iter_num_destroy(&it);
 	if (victim < 0)
 		return;
 	/* So that the next one to come does not choose the same CPU. */
