@@ -25,6 +25,7 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
  * again, if that key is later than the task's. */
 static void preempt_latest(struct task_struct *p, __u64 key)
 {
+	struct alps_class *class;
 	struct bpf_iter_num it;
 	__u64 latest = key;
 	__s32 victim = -1;
@@ -45,6 +46,11 @@ static void preempt_latest(struct task_struct *p, __u64 key)
 	/* So that the next one to come does not choose the same CPU. */
 	set_key(victim, key);
 	count(ALPS_PREEMPTIONS);
+	if (latest != KEY_IDLE && victim < ALPS_MAX_CPUS) {
+		class = policy_entry(cpu_class[victim]);
+		if (class)
+			__sync_fetch_and_add(&class->stats.preempted, 1);
+	}
 	scx_bpf_kick_cpu(victim, SCX_VALUE(scx_kick_flags, SCX_KICK_PREEMPT));
 }
 
@@ -146,14 +152,32 @@ void BPF_PROG(alps_running, struct task_struct *p)
 {
 	struct task_ctx *tc = task_ctx(p);
 	bool function = tc && tc->key != KEY_SYSTEM;
+	__u64 now = bpf_ktime_get_ns(), wait_ns = 0;
 	__u32 cpu = bpf_get_smp_processor_id();
+	struct alps_class *class;
 
+	if (tc && tc->queued_ns) {
+		wait_ns = now - tc->queued_ns;
+		tc->queued_ns = 0;
+	}
 	set_key(cpu, function && !tc->promoted ? tc->key : KEY_SYSTEM);
 	count(function ? ALPS_CLASS_TURNS : ALPS_SYSTEM_TURNS);
 	if (function && tc->promoted)
 		count(ALPS_PROMOTIONS);
-	if (cpu < ALPS_MAX_CPUS)
-		turn_ns[cpu] = bpf_ktime_get_ns();
+	class = function ? policy_entry(tc->key_hash) : NULL;
+	if (class) {
+		__sync_fetch_and_add(&class->stats.turns, 1);
+		__sync_fetch_and_add(&class->stats.wait_ns, wait_ns);
+		if (tc->promoted)
+			__sync_fetch_and_add(&class->stats.promotions, 1);
+	}
+	if (!function)
+		count_more(ALPS_SYSTEM_WAIT_NS, wait_ns);
+	if (cpu < ALPS_MAX_CPUS) {
+		turn_ns[cpu] = now;
+		if (function)
+			cpu_class[cpu] = tc->key_hash;
+	}
 	if (tc && !function && (__s64)(tc->vtime - system_vtime) > 0)
 		system_vtime = tc->vtime;
 }

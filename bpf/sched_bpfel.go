@@ -36,6 +36,7 @@ const (
 	SchedProgAlpsRunning      = "alps_running"
 	SchedProgAlpsSelectCpu    = "alps_select_cpu"
 	SchedProgAlpsStopping     = "alps_stopping"
+	SchedVarCpuClass          = "cpu_class"
 	SchedVarCpuKey            = "cpu_key"
 	SchedVarFairAtNs          = "fair_at_ns"
 	SchedVarFairNs            = "fair_ns"
@@ -127,6 +128,7 @@ type SchedMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SchedVariableSpecs struct {
+	CpuClass          *ebpf.VariableSpec `ebpf:"cpu_class"`
 	CpuKey            *ebpf.VariableSpec `ebpf:"cpu_key"`
 	FairAtNs          *ebpf.VariableSpec `ebpf:"fair_at_ns"`
 	FairNs            *ebpf.VariableSpec `ebpf:"fair_ns"`
@@ -189,6 +191,7 @@ func (m *SchedMaps) Close() error {
 //
 // It can be passed to LoadSchedObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SchedVariables struct {
+	CpuClass          *ebpf.Variable `ebpf:"cpu_class"`
 	CpuKey            *ebpf.Variable `ebpf:"cpu_key"`
 	FairAtNs          *ebpf.Variable `ebpf:"fair_at_ns"`
 	FairNs            *ebpf.Variable `ebpf:"fair_ns"`

@@ -12,10 +12,18 @@ static __u64 account(struct task_struct *p, struct task_ctx *tc)
 	struct task_struct *leader = p->group_leader;
 	__u64 used = p->se.sum_exec_runtime - tc->counted_ns;
 	struct task_ctx *process = NULL;
+	struct alps_class *class;
 
 	tc->counted_ns += used;
-	if (tc->key == KEY_SYSTEM)
+	if (tc->key == KEY_SYSTEM) {
 		tc->vtime += used * 100 / (p->scx.weight ?: 1);
+		count_more(ALPS_SYSTEM_CPU_NS, used);
+	} else if (used) {
+		class = policy_entry(tc->key_hash);
+		if (class)
+			__sync_fetch_and_add(&class->stats.cpu_ns, used);
+		count_more(ALPS_CLASS_CPU_NS, used);
+	}
 	if (leader != p)
 		process = bpf_task_storage_get(&tasks, leader, 0, 0);
 	if (!process) /* a leader, or a thread that has outlived it */
@@ -53,8 +61,8 @@ struct decision {
 
 static void decide(struct task_struct *p, struct task_ctx *tc, struct decision *d)
 {
+	__u64 attained_ns = account(p, tc); /* of the class that it was of */
 	struct alps_class *class = class_of(p, tc);
-	__u64 attained_ns = account(p, tc);
 	struct alps_step *step;
 	__u64 until_ns = ~0ULL;
 	__u64 patience_ns;
@@ -73,6 +81,10 @@ static void decide(struct task_struct *p, struct task_ctx *tc, struct decision *
 		d->key = tc->key;
 		d->slice_ns = tc->slice_end_ns - tc->counted_ns;
 		return;
+	}
+	if (tc->key != KEY_SYSTEM) {
+		count(ALPS_SLICES_USED_UP);
+		__sync_fetch_and_add(&class->stats.slices_used_up, 1);
 	}
 	step = &class->steps[0];
 	for (__u32 i = 1; i < ALPS_MAX_STEPS; i++) {

@@ -74,7 +74,7 @@ struct task_ctx {
 	__u64 counted_ns;   /* part of the task's CPU time that is in attained_ns */
 	__u64 vtime;        /* system tasks: weighted CPU time */
 	__u64 arrived_ns;   /* fair time at which the task was first seen */
-	__u64 queued_ns;    /* when it was last queued */
+	__u64 queued_ns;    /* when it was last queued; 0: it has run since */
 	__u64 slice_end_ns; /* functions: CPU time of the task at which the slice at hand is used up */
 	__u64 key;          /* functions: virtual deadline, for the slice at hand; else KEY_SYSTEM */
 	__u32 cpu_found;    /* select_cpu has found an idle CPU for it */
@@ -107,6 +107,9 @@ struct {
  * Read without a lock by CPUs that look for somebody to preempt: an outdated
  * value costs one needless or one late preemption. */
 __u64 cpu_key[ALPS_MAX_CPUS];
+
+/* The policy's key of the function that each CPU ran last, for statistics. */
+__u64 cpu_class[ALPS_MAX_CPUS];
 
 /* Virtual time of the system task that ran last. Races lose an update of a
  * value that only moves newcomers near the others. */
@@ -153,12 +156,17 @@ static inline __u64 get_key(__s32 cpu)
 	return cpu >= 0 && cpu < ALPS_MAX_CPUS ? cpu_key[cpu] : KEY_SYSTEM;
 }
 
-static inline void count(__u32 counter)
+static inline void count_more(__u32 counter, __u64 more)
 {
 	__u64 *n = bpf_map_lookup_elem(&counters, &counter);
 
 	if (n)
-		(*n)++;
+		*n += more;
+}
+
+static inline void count(__u32 counter)
+{
+	count_more(counter, 1);
 }
 
 /* A fork storm can leave a task without its storage for a while. */
