@@ -2,6 +2,7 @@ package load
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 	"regexp"
 	"strings"
@@ -140,7 +141,9 @@ func TestExitOfAnotherVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer later.Close()
-	if err := later.Pin(o.pin(pinLeft)); err != nil {
+	other := make([]byte, spec.ValueSize)
+	other[0] = 7 // there it may be anything
+	if err := errors.Join(later.Put(uint32(0), other), later.Pin(o.pin(pinLeft))); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := o.Status(); err != nil || !s.InForce || s.OtherVersion != "the map left has another size" {
