@@ -293,6 +293,9 @@ func TestTwoLoaders(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if s.Window < 1 || s.Window > 2 {
+			t.Fatalf("status %+v", s)
+		}
 		inForce(t, o, policies[s.Window-1])
 		unload(t, o)
 	}
