@@ -6,3 +6,12 @@ package bpf
 //go:generate go tool bpf2go -cc clang-19 -target bpfel -cflags "-O2 -g -Wall -Werror -mcpu=v3" -no-global-types -type process -type head -type loss Collect collect.bpf.c
 //go:generate go tool bpf2go -cc clang-19 -target bpfel -cflags "-O2 -g -Wall -Werror -mcpu=v3" -no-global-types Sched sched.bpf.c
 //go:generate go tool bpf2go -cc clang-19 -target bpfel -cflags "-O2 -g -Wall -Werror -mcpu=v3" -no-global-types -type exec -type place Exec exec.bpf.c
+
+import "hash/fnv"
+
+// SchedHash tells one build of the scheduler's object from another.
+func SchedHash() uint64 {
+	hash := fnv.New64a()
+	hash.Write(_SchedBytes)
+	return hash.Sum64()
+}

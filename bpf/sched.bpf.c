@@ -29,6 +29,8 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
  */
 static void preempt_latest(struct task_struct *p, __u64 key, __u64 patience_ns)
 {
+	struct alps_class *class;
+	struct cpu *victims;
 	__u64 latest = key;
 	__s32 victim = -1;
 
@@ -45,8 +47,13 @@ static void preempt_latest(struct task_struct *p, __u64 key, __u64 patience_ns)
 		return;
 	/* So that the next one to come does not choose the same CPU. */
 	set_running(victim, key, patience_ns);
-	if (latest != KEY_IDLE)
+	if (latest != KEY_IDLE) {
 		count(ALPS_PREEMPTIONS);
+		victims = cpu_of(victim);
+		class = victims ? policy_entry(victims->class) : NULL;
+		if (class)
+			__sync_fetch_and_add(&class->stats.preempted, 1);
+	}
 	scx_bpf_kick_cpu(victim, SCX_VALUE(scx_kick_flags, SCX_KICK_PREEMPT));
 }
 
@@ -168,15 +175,30 @@ void BPF_PROG(alps_running, struct task_struct *p)
 	struct task_ctx *tc = task_ctx(p);
 	bool function = tc && tc->key != KEY_SYSTEM;
 	struct cpu *c = cpu_of(bpf_get_smp_processor_id());
+	__u64 now = scx_bpf_now(), wait_ns = 0;
 
+	if (tc && tc->queued_ns) {
+		wait_ns = now - tc->queued_ns;
+		tc->queued_ns = 0;
+	}
 	if (c) {
-		c->turn_ns = scx_bpf_now();
+		c->turn_ns = now;
 		c->key = function && !tc->promoted ? tc->key : KEY_SYSTEM;
 		c->patience_ns = function && !tc->promoted ? tc->patience_ns : 0;
+		if (function)
+			c->class = tc->key_hash;
 	}
 	count(function ? ALPS_CLASS_TURNS : ALPS_SYSTEM_TURNS);
-	if (function && tc->promoted)
-		count(ALPS_PROMOTIONS);
+	if (function) {
+		tc->turns++;
+		tc->wait_ns += wait_ns;
+		if (tc->promoted) {
+			tc->promotions++;
+			count(ALPS_PROMOTIONS);
+		}
+	} else {
+		count_more(ALPS_SYSTEM_WAIT_NS, wait_ns);
+	}
 	if (tc && !function && (__s64)(tc->vtime - system_vtime) > 0)
 		system_vtime = tc->vtime;
 	if (function && (__s64)(tc->used_ns - function_vtime) > 0)

@@ -7,6 +7,12 @@
 #include <linux/types.h>
 #endif
 
+/*
+ * Which records and counters the pinned maps hold. Raise it when one of them
+ * changes here: a loader replaces a scheduler of another layout.
+ */
+#define ALPS_LAYOUT 2
+
 #define ALPS_MAX_STEPS 8    /* from_ns rows a class */
 #define ALPS_MAX_CPUS 1024  /* CPUs that the scheduler knows */
 #define ALPS_MAX_DEPTH 16   /* levels of nested cgroups that are looked at */
@@ -44,16 +50,30 @@ struct alps_step {
 #define ALPS_RANK_NS (1ULL << 40)
 #define ALPS_MAX_RANK ((1U << 20) - 1)
 
+/*
+ * What a class was given since its policy was put in force. CPUs add to it at
+ * once, atomically: a few times a turn, which takes a ms or so.
+ */
+struct alps_class_stats {
+	__u64 turns;          /* that began */
+	__u64 cpu_ns;         /* CPU time used */
+	__u64 wait_ns;        /* from being queued to running, of the turns that began */
+	__u64 preempted;      /* turns asked to end for an earlier deadline */
+	__u64 promotions;     /* turns by the starvation bound */
+	__u64 slices_used_up; /* slices used up */
+};
+
 struct alps_class {
 	__u64 generation; /* of the policy; every entry of one policy has the same */
 	__u64 expires_ns; /* CLOCK_MONOTONIC from which on it holds no more, likewise; 0: never */
 	__u32 steps_len;  /* 1 to ALPS_MAX_STEPS; 0 in the ALPS_NO_CLASS entry */
 	__u32 flags;      /* ALPS_FALLBACK, ALPS_PAPER */
 	struct alps_step steps[ALPS_MAX_STEPS]; /* by from_ns; the first has 0 */
+	struct alps_class_stats stats;
 };
 
 _Static_assert(sizeof(struct alps_step) == 32, "alps_step");
-_Static_assert(sizeof(struct alps_class) == 24 + ALPS_MAX_STEPS * 32, "alps_class");
+_Static_assert(sizeof(struct alps_class) == 24 + ALPS_MAX_STEPS * 32 + 48, "alps_class");
 
 /*
  * How long a function may be passed by after its arrival, in fair time, that needs
@@ -79,13 +99,16 @@ struct alps_text_head { /* chunk 0 begins with it, the CSV follows */
 	__u64 bytes;       /* of the CSV */
 	__s64 window;      /* the policy's */
 	__s64 loaded_unix; /* when it was loaded, in ns since 1970 */
+	__u64 max_age_ns;  /* for how long it holds; 0: until the next one */
+	__u32 classes;     /* of the policy; one may have several keys */
+	__u32 stretch;     /* 0: ranks are strict */
 };
 
 struct alps_text_chunk {
 	char bytes[ALPS_TEXT_CHUNK];
 };
 
-_Static_assert(sizeof(struct alps_text_head) == 32, "alps_text_head");
+_Static_assert(sizeof(struct alps_text_head) == 48, "alps_text_head");
 
 /* Why the scheduler left; kind 0 while it has not. */
 struct alps_exit {
@@ -99,13 +122,17 @@ _Static_assert(sizeof(struct alps_exit) == 16 + ALPS_REASON_LEN + ALPS_MSG_LEN, 
 
 /* Indices of the per-CPU counters in the map `counters`. */
 enum alps_counter {
-	ALPS_CLASS_TURNS,  /* turns that began, of tasks with a class */
-	ALPS_SYSTEM_TURNS, /* the same, of tasks without one */
-	ALPS_PREEMPTIONS,  /* running tasks asked to leave for a better rank */
-	ALPS_KEPT,         /* tasks that went on at the end of a slice, being first anyway */
-	ALPS_PROMOTIONS,   /* tasks served out of turn by the starvation bound */
-	ALPS_RESOLVED,     /* look-ups of a task's class by its cgroup or name */
-	ALPS_LOST,         /* turns in which a task could not be followed for want of memory */
+	ALPS_CLASS_TURNS,    /* turns that began, of tasks with a class */
+	ALPS_SYSTEM_TURNS,   /* the same, of tasks without one */
+	ALPS_PREEMPTIONS,    /* running tasks asked to leave for a better rank */
+	ALPS_KEPT,           /* tasks that went on at the end of a slice, being first anyway */
+	ALPS_PROMOTIONS,     /* tasks served out of turn by the starvation bound */
+	ALPS_RESOLVED,       /* look-ups of a task's class by its cgroup or name */
+	ALPS_LOST,           /* turns in which a task could not be followed for want of memory */
+	ALPS_CLASS_CPU_NS,   /* CPU time of tasks with a class */
+	ALPS_SYSTEM_CPU_NS,  /* the same, of tasks without one */
+	ALPS_SYSTEM_WAIT_NS, /* what those waited, from being queued to running */
+	ALPS_SLICES_USED_UP, /* slices used up, of tasks with a class */
 	ALPS_COUNTERS_LEN,
 };
 

@@ -6,6 +6,20 @@
 #include "sched_class.h"
 #include "sched_group.h"
 
+/* Adds to a class's figures what a task of it has to tell since the last time. */
+static void add_stats(struct alps_class_stats *stats, struct task_ctx *tc, __u64 cpu_ns)
+{
+	__sync_fetch_and_add(&stats->cpu_ns, cpu_ns);
+	if (!tc->turns)
+		return;
+	__sync_fetch_and_add(&stats->turns, tc->turns);
+	__sync_fetch_and_add(&stats->wait_ns, tc->wait_ns);
+	if (tc->promotions)
+		__sync_fetch_and_add(&stats->promotions, tc->promotions);
+	tc->turns = tc->promotions = 0;
+	tc->wait_ns = 0;
+}
+
 /* Counts the CPU time that the task has used since the last call, and returns
  * what its process has used in all. */
 static __u64 account(struct task_struct *p, struct task_ctx *tc)
@@ -13,12 +27,19 @@ static __u64 account(struct task_struct *p, struct task_ctx *tc)
 	struct task_struct *leader = p->group_leader;
 	__u64 used = p->se.sum_exec_runtime - tc->counted_ns;
 	struct task_ctx *process = NULL;
+	struct alps_class *class;
 
 	tc->counted_ns += used;
-	if (tc->key == KEY_SYSTEM)
+	if (tc->key == KEY_SYSTEM) {
 		tc->vtime += used * SHARE_ONE / share_of(p, tc);
-	else
+		count_more(ALPS_SYSTEM_CPU_NS, used);
+	} else if (used) {
 		tc->used_ns += used;
+		class = policy_entry(tc->key_hash);
+		if (class)
+			add_stats(&class->stats, tc, used);
+		count_more(ALPS_CLASS_CPU_NS, used);
+	}
 	if (leader != p)
 		process = bpf_task_storage_get(&tasks, leader, 0, 0);
 	if (!process) /* a leader, or a thread that has outlived it */
@@ -79,8 +100,8 @@ static __u64 decide_by_paper(struct task_ctx *tc, const struct alps_step *step)
 /* Gives the task its place in the order, its key, and returns its slice. */
 static __u64 decide(struct task_struct *p, struct task_ctx *tc)
 {
+	__u64 attained_ns = account(p, tc); /* of the class that it was of */
 	struct alps_class *class = class_of(p, tc);
-	__u64 attained_ns = account(p, tc);
 	struct alps_step *step;
 	__u64 until_ns = ~0ULL;
 	__u64 slice_ns, need_ns;
@@ -94,8 +115,12 @@ static __u64 decide(struct task_struct *p, struct task_ctx *tc)
 		return fair_slice_ns;
 	}
 	/* Who is pushed aside within a slice keeps the rest of it, and its place. */
-	if (tc->key != KEY_SYSTEM && (__s64)(tc->slice_end_ns - tc->counted_ns) > 0)
-		return tc->slice_end_ns - tc->counted_ns;
+	if (tc->key != KEY_SYSTEM) {
+		if ((__s64)(tc->slice_end_ns - tc->counted_ns) > 0)
+			return tc->slice_end_ns - tc->counted_ns;
+		count(ALPS_SLICES_USED_UP);
+		__sync_fetch_and_add(&class->stats.slices_used_up, 1);
+	}
 	step = &class->steps[0];
 	if (class->flags & ALPS_PAPER)
 		return decide_by_paper(tc, step);

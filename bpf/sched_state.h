@@ -75,7 +75,7 @@ struct task_ctx {
 	__u64 vtime;        /* system tasks: CPU time by the share that was due */
 	__u64 used_ns;      /* functions, by the paper's rules: virtual time */
 	__u64 arrived_ns;   /* fair time at which the task was first seen */
-	__u64 queued_ns;    /* when it was last queued */
+	__u64 queued_ns;    /* when it was last queued; 0: it has run since */
 	__u64 slice_end_ns; /* functions: CPU time of the task at which the slice at hand is used up */
 	__u64 key;          /* functions: virtual deadline, for the slice at hand; else KEY_SYSTEM */
 	__u64 patience_ns;  /* the part of it that is its rank's; system tasks: 0 */
@@ -83,6 +83,9 @@ struct task_ctx {
 	__u32 promoted;     /* its turn is out of turn */
 	__u32 counted;      /* it is one of runnable_functions */
 	__u32 active;       /* system tasks: its weight in its group's active; 0: not in it */
+	__u32 turns;        /* functions: that the class's figures do not have yet */
+	__u32 promotions;   /* likewise */
+	__u64 wait_ns;      /* likewise */
 	__u64 group;        /* where that is, a struct task_group; kept for no longer */
 };
 
@@ -114,10 +117,11 @@ struct {
 struct cpu {
 	__u64 key;         /* of its task */
 	__u64 patience_ns; /* of its task */
+	__u64 class;       /* key_hash of the function that it ran last */
 	__u64 turn_ns;     /* when its turn began */
 	__u64 scanned_ns;  /* when the starvation bound looked last into the CPU's own queue */
 	__u32 hints;       /* as shared_hints, of the CPU's own queues */
-	__u32 pad[7];      /* each has a cache line */
+	__u32 pad[5];      /* each has a cache line */
 } cpus[ALPS_MAX_CPUS];
 
 /* Virtual time of the system task that ran last. Races lose an update of a
@@ -173,12 +177,17 @@ static inline void set_running(__s32 cpu, __u64 key, __u64 patience_ns)
 	c->patience_ns = patience_ns;
 }
 
-static inline void count(__u32 counter)
+static inline void count_more(__u32 counter, __u64 more)
 {
 	__u64 *n = bpf_map_lookup_elem(&counters, &counter);
 
 	if (n)
-		(*n)++;
+		*n += more;
+}
+
+static inline void count(__u32 counter)
+{
+	count_more(counter, 1);
 }
 
 /* A fork storm can leave a task without its storage for a while. */

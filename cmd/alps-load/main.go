@@ -27,8 +27,14 @@ type flags struct {
 		File      string        `arg:"" optional:"" help:"Policy to load; stdin unless given."`
 	} `cmd:"" default:"withargs" help:"Put a policy in force (what is done without a command)."`
 	Unload struct{} `cmd:"" help:"Detach the scheduler and remove its pins."`
-	Status struct{} `cmd:"" help:"Tell what is in force; exit 1 if the scheduler is not."`
-	Dump   struct{} `cmd:"" help:"Print the policy in force as CSV."`
+	Status struct {
+		CSV bool `name:"csv" help:"Print a header and a row of CSV, with the same columns in every state."`
+	} `cmd:"" help:"Tell what is in force; exit 1 if the scheduler is not."`
+	Watch struct {
+		Interval time.Duration `name:"interval" placeholder:"DURATION" default:"1s" help:"Time from one set of rows to the next."`
+		Count    int           `name:"count" placeholder:"N" default:"0" help:"End after so many intervals; 0: never."`
+	} `cmd:"" help:"Print what each class is given in each interval as CSV."`
+	Dump struct{} `cmd:"" help:"Print the policy in force as CSV."`
 }
 
 // Validate is called by kong.
@@ -38,6 +44,12 @@ func (f *flags) Validate() error {
 	}
 	if f.Load.MaxAge < 0 {
 		return fmt.Errorf("max-age %v is negative", f.Load.MaxAge)
+	}
+	if f.Watch.Interval < load.MinInterval {
+		return fmt.Errorf("interval %v is under %v", f.Watch.Interval, load.MinInterval)
+	}
+	if f.Watch.Count < 0 {
+		return fmt.Errorf("count %d is negative", f.Watch.Count)
 	}
 	return load.CheckFunctions(f.Load.Functions)
 }
@@ -56,7 +68,9 @@ func (f *flags) run(ctx context.Context, io cli.IO) error {
 	case "unload":
 		return o.RunUnload(io)
 	case "status":
-		return o.RunStatus(io)
+		return o.RunStatus(io, f.Status.CSV)
+	case "watch":
+		return o.RunWatch(ctx, io, f.Watch.Interval, f.Watch.Count)
 	case "dump":
 		return o.RunDump(io)
 	}

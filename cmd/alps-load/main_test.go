@@ -82,8 +82,8 @@ func TestUserPage(t *testing.T) {
 	}
 	shown := []string{}
 	for line := range strings.Lines(string(example.Comment)) {
-		if command, ok := strings.CutPrefix(strings.TrimPrefix(line, "! "), "exec "); ok {
-			shown = append(shown, "$ "+command)
+		if command, ok := strings.CutPrefix(strings.TrimPrefix(line, "! "), "exec alps-load "); ok {
+			shown = append(shown, "$ alps-load "+command)
 		}
 	}
 	for _, file := range example.Files {

@@ -108,10 +108,20 @@ var bodies = map[string]func(args []string){
 	},
 	// load PINS: loads the policy stream on its input, strictly ranked.
 	"load": func(args []string) { loadStdin(args[0]) },
-	// load-bare PINS: the same as root without any capability.
-	"load-bare": func(args []string) {
+	// load-without PINS CAPABILITY…: the same as root without these capabilities, or
+	// without all.
+	"load-without": func(args []string) {
 		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-		if err := unix.Capset(&header, &make([]unix.CapUserData, 2)[0]); err != nil {
+		var data [2]unix.CapUserData
+		if args[1] != "all" {
+			if err := unix.Capget(&header, &data[0]); err != nil {
+				fatal(err)
+			}
+			for _, capability := range args[1:] {
+				data[number(capability)/32].Effective &^= 1 << (number(capability) % 32)
+			}
+		}
+		if err := unix.Capset(&header, &data[0]); err != nil {
 			fatal(err)
 		}
 		loadStdin(args[0])
@@ -315,7 +325,8 @@ func inForce(t *testing.T, o Options, want *Table) {
 	t.Helper()
 	dump, err := o.Dump()
 	if err != nil {
-		t.Fatal(err)
+		out, why := status(o)
+		t.Fatalf("%v; status %v, printing\n%s", err, why, out)
 	}
 	if string(dump) != policyText(t, want) {
 		t.Errorf("dump prints\n%s\nwant\n%s", dump, policyText(t, want))
@@ -341,13 +352,11 @@ func counter(t *testing.T, o Options, name string) uint64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range status.Counters {
-		if c.Name == name {
-			return c.Value
-		}
+	value, ok := status.Counters[name]
+	if !ok {
+		t.Fatalf("no counter %s in %+v", name, status.Counters)
 	}
-	t.Fatalf("no counter %s in %+v", name, status.Counters)
-	return 0
+	return value
 }
 
 // turnsGrow: tasks with a class get turns.

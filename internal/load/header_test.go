@@ -3,6 +3,7 @@ package load
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,6 +74,19 @@ func TestRecordsFitTheObject(t *testing.T) {
 	}
 }
 
+// layoutSum is the hash of what the pinned maps hold, in layout.
+const layoutSum = 0x14188afa
+
+// What is in the pinned maps is that of the layout's number: another loader goes by
+// the number alone where the sizes are the same.
+func TestLayoutIsRaised(t *testing.T) {
+	hash := fnv.New32a()
+	fmt.Fprintf(hash, "%+v%+v%+v%+v%q", classRecord{}, textHead{}, exitRecord{}, settingsRecord{}, counterNames)
+	if sum := hash.Sum32(); sum != layoutSum {
+		t.Errorf("the maps hold something else than in layout %d: raise ALPS_LAYOUT and layout, and set layoutSum to %#x", layout, sum)
+	}
+}
+
 // expression is a value in C and what it has to be.
 type expression struct {
 	c    string
@@ -98,6 +112,7 @@ func TestHeader(t *testing.T) {
 	var head textHead
 	var exit exitRecord
 	expressions := []expression{
+		{"ALPS_LAYOUT", layout},
 		{"ALPS_MAX_STEPS", MaxSteps},
 		{"ALPS_MAX_DEPTH", MaxDepth},
 		{"ALPS_MAX_RANK", MaxRank},
@@ -126,12 +141,24 @@ func TestHeader(t *testing.T) {
 		{"offsetof(struct alps_class, steps_len)", uint64(unsafe.Offsetof(class.StepsLen))},
 		{"offsetof(struct alps_class, flags)", uint64(unsafe.Offsetof(class.Flags))},
 		{"offsetof(struct alps_class, steps)", uint64(unsafe.Offsetof(class.Steps))},
+		{"offsetof(struct alps_class, stats)", uint64(unsafe.Offsetof(class.Stats))},
+
+		{"sizeof(struct alps_class_stats)", uint64(binary.Size(class.Stats))},
+		{"offsetof(struct alps_class_stats, turns)", uint64(unsafe.Offsetof(class.Stats.Turns))},
+		{"offsetof(struct alps_class_stats, cpu_ns)", uint64(unsafe.Offsetof(class.Stats.CPUNs))},
+		{"offsetof(struct alps_class_stats, wait_ns)", uint64(unsafe.Offsetof(class.Stats.WaitNs))},
+		{"offsetof(struct alps_class_stats, preempted)", uint64(unsafe.Offsetof(class.Stats.Preempted))},
+		{"offsetof(struct alps_class_stats, promotions)", uint64(unsafe.Offsetof(class.Stats.Promotions))},
+		{"offsetof(struct alps_class_stats, slices_used_up)", uint64(unsafe.Offsetof(class.Stats.SlicesUsedUp))},
 
 		{"sizeof(struct alps_text_head)", uint64(binary.Size(head))},
 		{"offsetof(struct alps_text_head, generation)", uint64(unsafe.Offsetof(head.Generation))},
 		{"offsetof(struct alps_text_head, bytes)", uint64(unsafe.Offsetof(head.Bytes))},
 		{"offsetof(struct alps_text_head, window)", uint64(unsafe.Offsetof(head.Window))},
 		{"offsetof(struct alps_text_head, loaded_unix)", uint64(unsafe.Offsetof(head.LoadedUnix))},
+		{"offsetof(struct alps_text_head, max_age_ns)", uint64(unsafe.Offsetof(head.MaxAgeNs))},
+		{"offsetof(struct alps_text_head, classes)", uint64(unsafe.Offsetof(head.Classes))},
+		{"offsetof(struct alps_text_head, stretch)", uint64(unsafe.Offsetof(head.Stretch))},
 
 		{"sizeof(struct alps_exit)", uint64(binary.Size(exit))},
 		{"offsetof(struct alps_exit, kind)", uint64(unsafe.Offsetof(exit.Kind))},

@@ -40,8 +40,11 @@ func hasKfunc(name string) (bool, error) {
 // for a real-time task back where it was, unless it has this flag.
 const queueMigrationDisabled = "SCX_OPS_ENQ_MIGRATION_DISABLED"
 
-// setFlags sets the flags of the scheduler that this kernel has.
-func setFlags(spec *ebpf.CollectionSpec) error {
+// setOps sets what depends on the kernel in the scheduler's table of operations.
+func (o Options) setOps(spec *ebpf.CollectionSpec) error {
+	if o.watchdog > 0 {
+		binary.NativeEndian.PutUint32(member(spec, "timeout_ms"), uint32(o.watchdog.Milliseconds()))
+	}
 	kernel, err := btf.LoadKernelSpec()
 	if err != nil {
 		return fmt.Errorf("reading the kernel's BTF: %w", err)
@@ -51,15 +54,19 @@ func setFlags(spec *ebpf.CollectionSpec) error {
 		return fmt.Errorf("looking for scx_ops_flags in the kernel's BTF: %w", err)
 	}
 	at := slices.IndexFunc(flags.Values, func(v btf.EnumValue) bool { return v.Name == queueMigrationDisabled })
-	if at < 0 {
-		return nil
+	if at >= 0 {
+		binary.NativeEndian.PutUint64(member(spec, "flags"), flags.Values[at].Value)
 	}
+	return nil
+}
+
+// member is the place of a member in the scheduler's table of operations, and what
+// comes after it.
+func member(spec *ebpf.CollectionSpec, name string) []byte {
 	ops := spec.Maps[Name]
 	members := ops.Value.(*btf.Struct).Members
-	member := slices.IndexFunc(members, func(m btf.Member) bool { return m.Name == "flags" })
-	value := ops.Contents[0].Value.([]byte)
-	binary.NativeEndian.PutUint64(value[members[member].Offset.Bytes():], flags.Values[at].Value)
-	return nil
+	at := slices.IndexFunc(members, func(m btf.Member) bool { return m.Name == name })
+	return ops.Contents[0].Value.([]byte)[members[at].Offset.Bytes():]
 }
 
 // pickKfuncs leaves of each operation the one for this kernel.

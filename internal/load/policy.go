@@ -96,6 +96,24 @@ func Check(w *stream.Window[stream.Policy]) (*Table, error) {
 	return t, nil
 }
 
+// names is how many classes the policy has; one may have several keys.
+func (t *Table) names() uint32 {
+	names := make(map[string]bool, len(t.Classes))
+	for _, class := range t.Classes {
+		names[class.Name] = true
+	}
+	return uint32(len(names))
+}
+
+// stretch is the one that holds, of the one that is asked for: 0 where ranks are
+// strict.
+func (t *Table) stretch(asked int) uint32 {
+	if t.needs(asked) == nil {
+		return 0
+	}
+	return uint32(asked)
+}
+
 // needs returns for each rank of the policy the CPU time from which the patience of
 // its functions comes; see [patience.NeedByRank]. It returns nil where ranks are to
 // be strict: with a stretch of 0, and if some row has no demand.

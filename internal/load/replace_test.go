@@ -99,5 +99,17 @@ func TestMostKeys(t *testing.T) {
 	load(t, o, policy)
 	t.Logf("%d keys replaced one in %v", MaxClasses, time.Since(before).Round(time.Millisecond))
 	inForce(t, o, policy)
+	w, err := o.watch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
 	turnsGrow(t, o)
+	all, err := w.next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != MaxClasses+1 || all[MaxClasses-1].key != "cgroup:/fn/f65535" || all[MaxClasses-1].stats.Turns < 20 || all[0].stats != (classStats{}) {
+		t.Errorf("%d keys are given, first %+v, last %+v", len(all), all[0], all[len(all)-2:])
+	}
 }

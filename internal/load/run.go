@@ -1,10 +1,14 @@
 package load
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/gocarina/gocsv"
 
 	"alps/internal/cli"
 	"alps/internal/stream"
@@ -21,6 +25,14 @@ func (o Options) RunLoad(tool cli.IO, file string, dryRun bool) error {
 	defer in.Close()
 	policies := stream.NewReader[stream.Policy](in, name, stream.WarnTo(tool.Messages()))
 	out := stream.NewWriter[stream.Policy](tool.Stdout)
+	said := make(map[string]bool)
+	o.Warn = func(line string) { // once: the next windows have the same to say
+		if !said[line] {
+			fmt.Fprintln(tool.Messages(), line)
+		}
+		said[line] = true
+	}
+	var absent absentCgroups
 	for {
 		w, err := policies.Next()
 		if errors.Is(err, io.EOF) {
@@ -49,6 +61,9 @@ func (o Options) RunLoad(tool cli.IO, file string, dryRun bool) error {
 		if attached {
 			fmt.Fprintln(tool.Messages(), "the scheduler is attached")
 		}
+		if line := absent.news(table); line != "" {
+			fmt.Fprintln(tool.Messages(), line)
+		}
 	}
 	if dryRun {
 		return out.Close()
@@ -75,40 +90,64 @@ func (o Options) RunDump(tool cli.IO) error {
 	return err
 }
 
-// RunStatus is alps-load status: one "name value" a line. It fails if the
-// scheduler is not in charge or its policy has expired, saying why.
-func (o Options) RunStatus(tool cli.IO) error {
-	s, err := o.Status()
+// A watchRow is a row of alps-load watch. What does not apply is empty.
+type watchRow struct {
+	TimeMs       int64   `csv:"time_ms"`
+	Class        string  `csv:"class"`
+	Key          string  `csv:"key"`
+	Turns        uint64  `csv:"turns"`
+	CPUNs        uint64  `csv:"cpu_ns"`
+	WaitNs       uint64  `csv:"wait_ns"`
+	Preempted    *uint64 `csv:"preempted"`
+	Promotions   *uint64 `csv:"promotions"`
+	SlicesUsedUp *uint64 `csv:"slices_used_up"`
+}
+
+// RunWatch is alps-load watch: what each key was given in each interval, as CSV,
+// so many times, or with count 0 until ctx is done. It fails when the scheduler
+// leaves, saying why.
+func (o Options) RunWatch(ctx context.Context, tool cli.IO, interval time.Duration, count int) error {
+	w, err := o.watch()
 	if err != nil {
 		return err
 	}
-	state := "not loaded"
-	switch {
-	case s.InForce && s.Expired():
-		state = "expired"
-	case s.InForce:
-		state = "in force"
-	case s.Pinned:
-		state = "left"
+	defer w.close()
+	if err := gocsv.Marshal([]watchRow{}, tool.Stdout); err != nil {
+		return err
 	}
-	fmt.Fprintf(tool.Stdout, "state %s\n", state)
-	if s.Pinned {
-		fmt.Fprintf(tool.Stdout, "window %d\nage_ms %d\nkeys %d\n", s.Window, time.Since(s.Loaded).Milliseconds(), s.Keys)
-		for _, c := range s.Counters {
-			fmt.Fprintf(tool.Stdout, "%s %d\n", c.Name, c.Value)
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for i := 0; count == 0 || i < count; i++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		all, err := w.next()
+		if err != nil {
+			return err
+		}
+		if err := writeGiven(tool.Stdout, time.Now(), all); err != nil {
+			return err
 		}
 	}
-	switch {
-	case s.InForce && s.Expired():
-		return fmt.Errorf("the policy has expired %v ago; all functions are served fairly until the next load", time.Since(s.Expires).Round(time.Millisecond))
-	case s.InForce:
-		return nil
-	case s.Left != nil && s.Left.Msg != "":
-		return fmt.Errorf("the scheduler has left: %s: %s", s.Left.Reason, s.Left.Msg)
-	case s.Left != nil:
-		return fmt.Errorf("the scheduler has left: %s", s.Left.Reason)
-	case s.InCharge != "":
-		return fmt.Errorf("the sched_ext scheduler %q is in charge, and not from %s", s.InCharge, o.Pins)
+	return nil
+}
+
+// writeGiven writes the rows of one interval at once.
+func writeGiven(out io.Writer, now time.Time, all []given) error {
+	rows := make([]watchRow, len(all))
+	for i := range all {
+		g := &all[i]
+		rows[i] = watchRow{TimeMs: now.UnixMilli(), Class: g.class, Key: g.key, Turns: g.stats.Turns, CPUNs: g.stats.CPUNs, WaitNs: g.stats.WaitNs}
+		if g.key != "" { // nobody preempts or promotes system tasks
+			rows[i].Preempted, rows[i].Promotions, rows[i].SlicesUsedUp = &g.stats.Preempted, &g.stats.Promotions, &g.stats.SlicesUsedUp
+		}
 	}
-	return fmt.Errorf("the kernel's own scheduler is in charge; nothing is loaded at %s", o.Pins)
+	var text bytes.Buffer
+	if err := gocsv.MarshalWithoutHeaders(rows, &text); err != nil {
+		return err
+	}
+	_, err := out.Write(text.Bytes())
+	return err
 }

@@ -5,33 +5,16 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
-	"golang.org/x/sys/unix"
 
 	"alps/bpf"
 )
 
 // Name is the scheduler's name in /sys/kernel/sched_ext/root/ops.
 const Name = "alps"
-
-// DefaultPins is where the scheduler is pinned unless told otherwise.
-const DefaultPins = "/sys/fs/bpf/alps"
-
-// Names of the pins below Options.Pins: those of the maps in bpf/sched.bpf.c,
-// and the link's.
-const (
-	pinPolicy   = "policy"
-	pinTexts    = "texts"
-	pinCounters = "counters"
-	pinLeft     = "left"
-	pinLink     = "link"
-)
-
-var pinnedMaps = []string{pinPolicy, pinTexts, pinCounters, pinLeft}
 
 // Options says where the scheduler is and how it is to run. FairSlice and
 // MaxWait count only when it is attached; a running one keeps its own.
@@ -64,16 +47,21 @@ type Options struct {
 	// MaxAge is for how long the policy holds; from then on all are served
 	// fairly, as without a policy. 0: until the next one.
 	MaxAge time.Duration
+	// Warn is given what a load found that the user should know, a line at a
+	// time; nil: nobody is told.
+	Warn func(line string)
+
+	// watchdog is after how long a wait the kernel ends the scheduler; 0: the
+	// kernel's own choice, 30 s. For tests.
+	watchdog time.Duration
 }
 
 // Load puts a policy in force in one step, attaching the scheduler first where
-// it is not running. It tells whether it did attach. After an error, what was
-// in force before still is.
+// it is not running, or in the place of one of another version. It tells
+// whether it did attach. After an error, what was in force before still is,
+// unless the error says that it is gone.
 func (o Options) Load(t *Table) (attached bool, err error) {
-	if err := Supported(o.Pins); err != nil {
-		return false, err
-	}
-	unlock, err := o.lock()
+	unlock, err := o.enter()
 	if err != nil {
 		return false, err
 	}
@@ -83,27 +71,59 @@ func (o Options) Load(t *Table) (attached bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("reading the built-in BPF object: %w", err)
 	}
+	if err := o.configure(spec); err != nil {
+		return false, err
+	}
 	running, err := o.running()
 	if err != nil {
 		return false, err
 	}
-	if running {
-		return false, o.replace(spec, t)
+	if !running {
+		if name := inCharge(); name != "" {
+			return false, fmt.Errorf("the sched_ext scheduler %q is in charge; stop it first", name)
+		}
+		return true, o.attach(spec, t)
 	}
-	if name := inCharge(); name != "" {
-		return false, fmt.Errorf("the sched_ext scheduler %q is in charge; stop it first", name)
-	}
-	if err := o.removePins(); err != nil {
+	other, err := o.otherLayout(spec)
+	if err != nil {
 		return false, err
 	}
-	return true, o.attach(spec, t)
+	if other != "" {
+		o.warnf("the scheduler at %s is of another version of alps-load (%s); it is replaced, and counts begin anew", o.Pins, other)
+		return true, o.attach(spec, t)
+	}
+	if err := o.compareSettings(spec); err != nil {
+		return false, err
+	}
+	return false, o.replace(spec, t)
+}
+
+// enter checks what every change needs and keeps other loaders out.
+func (o Options) enter() (unlock func(), err error) {
+	if err := o.usable(); err != nil {
+		return nil, err
+	}
+	return o.lock()
+}
+
+// usable tells what is in the way of a look at the pins.
+func (o Options) usable() error {
+	if err := Supported(o.Pins); err != nil {
+		return err
+	}
+	return o.owned()
+}
+
+// warnf says what the user should know.
+func (o Options) warnf(format string, args ...any) {
+	if o.Warn != nil {
+		o.Warn(fmt.Sprintf(format, args...))
+	}
 }
 
 // running tells whether the scheduler pinned here is in charge.
 func (o Options) running() (bool, error) {
-	if _, err := os.Stat(o.pin(pinLink)); errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	} else if err != nil {
+	if pinned, err := o.pinned(); !pinned || err != nil {
 		return false, err
 	}
 	left, err := o.left()
@@ -113,15 +133,48 @@ func (o Options) running() (bool, error) {
 	return left == nil && inCharge() == Name, nil
 }
 
-func (o Options) replace(spec *ebpf.CollectionSpec, t *Table) error {
-	policy, err := ebpf.LoadPinnedMap(o.pin(pinPolicy), nil)
+// compareSettings says in what the running scheduler is not as it would be if it
+// were attached now.
+func (o Options) compareSettings(spec *ebpf.CollectionSpec) error {
+	running, err := o.settings()
 	if err != nil {
-		return fmt.Errorf("opening the pinned policy: %w", err)
+		return err
+	}
+	wanted, err := settingsOf(spec)
+	if err != nil {
+		return err
+	}
+	const renew = "alps-load unload and load again to change it"
+	if running.MaxWaitNs != wanted.MaxWaitNs {
+		o.warnf("the running scheduler keeps its --max-wait of %v, not %v; %s",
+			time.Duration(running.MaxWaitNs), time.Duration(wanted.MaxWaitNs), renew)
+	}
+	if running.Object != wanted.Object {
+		o.warnf("the running scheduler is of another build of alps-load; %s", renew)
+	}
+	return nil
+}
+
+// settingsOf is how a configured scheduler is going to run.
+func settingsOf(spec *ebpf.CollectionSpec) (s settingsRecord, err error) {
+	s.Layout, s.Object = layout, bpf.SchedHash()
+	for name, value := range map[string]*uint64{"max_wait_ns": &s.MaxWaitNs, "fair_slice_ns": &s.FairSliceNs} {
+		if err := spec.Variables[name].Get(value); err != nil {
+			return s, fmt.Errorf("reading %s of the BPF object: %w", name, err)
+		}
+	}
+	return s, nil
+}
+
+func (o Options) replace(spec *ebpf.CollectionSpec, t *Table) error {
+	policy, err := o.open(pinPolicy)
+	if err != nil {
+		return err
 	}
 	defer policy.Close()
-	texts, err := ebpf.LoadPinnedMap(o.pin(pinTexts), nil)
+	texts, err := o.open(pinTexts)
 	if err != nil {
-		return fmt.Errorf("opening the pinned policy text: %w", err)
+		return err
 	}
 	defer texts.Close()
 	generation, err := generationOf(policy)
@@ -131,14 +184,21 @@ func (o Options) replace(spec *ebpf.CollectionSpec, t *Table) error {
 	return o.switchPolicy(spec, policy, texts, t, generation+1)
 }
 
+// attach loads the scheduler, whole and with its policy, before it touches what
+// is pinned. Between a scheduler that is replaced and the new one the kernel's
+// own is in charge for a moment.
 func (o Options) attach(spec *ebpf.CollectionSpec, t *Table) error {
-	if err := o.configure(spec); err != nil {
+	settings, err := settingsOf(spec)
+	if err != nil {
+		return err
+	}
+	if settings.Before, err = o.lastExit(); err != nil {
 		return err
 	}
 	if err := pickKfuncs(spec); err != nil {
 		return err
 	}
-	if err := setFlags(spec); err != nil {
+	if err := o.setOps(spec); err != nil {
 		return err
 	}
 	coll, err := ebpf.NewCollection(spec)
@@ -149,6 +209,33 @@ func (o Options) attach(spec *ebpf.CollectionSpec, t *Table) error {
 	if err := o.switchPolicy(spec, coll.Maps[pinPolicy], coll.Maps[pinTexts], t, 1); err != nil {
 		return err
 	}
+	kept, err := newSettings(settings)
+	if err != nil {
+		return fmt.Errorf("making the map of the settings: %w", err)
+	}
+	defer kept.Close()
+
+	running, err := o.running()
+	if err != nil {
+		return err
+	}
+	if err := o.removePins(); err != nil {
+		return err
+	}
+	if !running {
+		return o.pinAndAttach(coll, kept)
+	}
+	err = awaitDisabled()
+	if err == nil {
+		err = o.pinAndAttach(coll, kept)
+	}
+	if err != nil {
+		return fmt.Errorf("%w; the scheduler that was to be replaced is gone, the kernel's own is in charge", err)
+	}
+	return nil
+}
+
+func (o Options) pinAndAttach(coll *ebpf.Collection, settings *ebpf.Map) error {
 	if err := os.Mkdir(o.Pins, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("making the directory of the pins: %w", err)
 	}
@@ -162,6 +249,9 @@ func (o Options) attach(spec *ebpf.CollectionSpec, t *Table) error {
 		if err := coll.Maps[name].Pin(o.pin(name)); err != nil {
 			return fmt.Errorf("pinning the map %s: %w", name, err)
 		}
+	}
+	if err := settings.Pin(o.pin(pinSettings)); err != nil {
+		return fmt.Errorf("pinning the map %s: %w", pinSettings, err)
 	}
 	l, err := link.AttachStructOps(link.StructOpsOptions{Map: coll.Maps[Name]})
 	if err != nil {
@@ -199,10 +289,7 @@ func (o Options) configure(spec *ebpf.CollectionSpec) error {
 // Unload detaches the scheduler and removes its pins; the kernel's own
 // scheduler takes over. It tells whether there was anything to remove.
 func (o Options) Unload() (removed bool, err error) {
-	if err := Supported(o.Pins); err != nil {
-		return false, err
-	}
-	unlock, err := o.lock()
+	unlock, err := o.enter()
 	if err != nil {
 		return false, err
 	}
@@ -213,6 +300,13 @@ func (o Options) Unload() (removed bool, err error) {
 	running, err := o.running()
 	if err != nil {
 		running = false // pins that cannot be read go all the same
+	}
+	left, err := o.pinned()
+	if err != nil {
+		return false, err
+	}
+	if name := inCharge(); left && !running && name != "" && endsOthers() {
+		return false, fmt.Errorf("the sched_ext scheduler %q is in charge, which this kernel would end with what has left at %s; stop it first", name, o.Pins)
 	}
 	if err := o.removePins(); err != nil {
 		return false, err
@@ -234,43 +328,4 @@ func awaitDisabled() error {
 		time.Sleep(step)
 	}
 	return fmt.Errorf("the scheduler is still in charge %v after its pins were removed; another process holds it", patience)
-}
-
-// removePins removes the link, which detaches the scheduler, and then the rest.
-func (o Options) removePins() error {
-	for _, name := range append([]string{pinLink}, pinnedMaps...) {
-		if err := os.Remove(o.pin(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("removing a pin: %w", err)
-		}
-	}
-	if err := os.Remove(o.Pins); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing the directory of the pins: %w", err)
-	}
-	return nil
-}
-
-func (o Options) pin(name string) string { return filepath.Join(o.Pins, name) }
-
-// lock keeps other loaders off all pins in the same parent directory. The
-// pins' own directory comes and goes and cannot be what is locked.
-func (o Options) lock() (unlock func(), err error) {
-	dir, err := os.Open(filepath.Dir(o.Pins))
-	if err != nil {
-		return nil, err
-	}
-	const patience, step = 10 * time.Second, 10 * time.Millisecond
-	for waited := time.Duration(0); ; waited += step {
-		err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		switch {
-		case err == nil:
-			return func() { dir.Close() }, nil
-		case !errors.Is(err, unix.EWOULDBLOCK):
-			dir.Close()
-			return nil, fmt.Errorf("locking %s: %w", dir.Name(), err)
-		case waited >= patience:
-			dir.Close()
-			return nil, fmt.Errorf("another alps-load has held the lock on %s for %v", dir.Name(), patience)
-		}
-		time.Sleep(step)
-	}
 }

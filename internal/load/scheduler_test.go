@@ -103,13 +103,7 @@ func TestMaxAge(t *testing.T) {
 	isFirst(t, a, b)
 	o.MaxAge = time.Millisecond
 	load(t, o, ranks(t, 2, "comm:a", "comm:b"))
-	eventually(t, "both get much the same", func() bool {
-		const look = 500 * time.Millisecond
-		ofA, ofB := cpuTime(t, a), cpuTime(t, b)
-		time.Sleep(look)
-		ofA, ofB = cpuTime(t, a)-ofA, cpuTime(t, b)-ofB
-		return ofB > look/8 && 3*ofA < 5*ofB && 3*ofB < 5*ofA
-	})
+	shareAlike(t, a, b)
 	if status, err := o.Status(); err != nil || !status.InForce || !status.Expired() {
 		t.Errorf("status %+v, %v", status, err)
 	}
@@ -119,6 +113,33 @@ func TestMaxAge(t *testing.T) {
 	if status, err := o.Status(); err != nil || status.Expired() {
 		t.Errorf("status %+v, %v", status, err)
 	}
+}
+
+// Of classes that the next policy has no more, the functions go on, as tasks
+// without a class: fairly among themselves.
+func TestClassIsGone(t *testing.T) {
+	o := guest(t)
+	a := start(t, "", body(t, "a", "spin"))
+	b := start(t, "", body(t, "b", "spin"))
+	load(t, o, ranks(t, 1, "comm:a", "comm:b"))
+	isFirst(t, a, b)
+	load(t, o, ranks(t, 2, "comm:other"))
+	shareAlike(t, a, b)
+	turnsStay(t, o)
+	load(t, o, ranks(t, 3, "comm:b", "comm:a"))
+	isFirst(t, b, a)
+}
+
+// shareAlike: of two that spin neither gets much more than the other.
+func shareAlike(t *testing.T, a, b *exec.Cmd) {
+	t.Helper()
+	eventually(t, "both get much the same", func() bool {
+		const look = 500 * time.Millisecond
+		ofA, ofB := cpuTime(t, a), cpuTime(t, b)
+		time.Sleep(look)
+		ofA, ofB = cpuTime(t, a)-ofA, cpuTime(t, b)-ofB
+		return ofB > look/8 && 3*ofA < 5*ofB && 3*ofB < 5*ofA
+	})
 }
 
 // A function that comes with a better rank takes the CPU at once, not at the
@@ -305,6 +326,25 @@ func TestCgroups(t *testing.T) {
 		load(t, o, ranks(t, 2, "cgroup:"+long))
 		start(t, long, body(t, "worker", "blink"))
 		turnsGrow(t, o)
+	})
+	t.Run("destroyed and made anew", func(t *testing.T) {
+		cgroup(t, "/alps-test/fn")
+		load(t, o, ranks(t, 2, "cgroup:/alps-test/fn/container"))
+		container := "/alps-test/fn/container"
+		const dying = "nr_dying_descendants"
+		before := fieldOf(t, "/sys/fs/cgroup/cgroup.stat", dying)
+		for range 3 {
+			if err := os.Mkdir("/sys/fs/cgroup"+container, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			worker := start(t, container, body(t, "worker", "blink"))
+			turnsGrow(t, o)
+			kill(worker)
+			eventually(t, "it can be removed", func() bool { return os.Remove("/sys/fs/cgroup"+container) == nil })
+		}
+		eventually(t, "nothing of them is left", func() bool {
+			return fieldOf(t, "/sys/fs/cgroup/cgroup.stat", dying) <= before
+		})
 	})
 	t.Run("the deepest listed counts", func(t *testing.T) {
 		cgroup(t, "/alps-test/fn/inner/x")

@@ -25,11 +25,17 @@ type stepRecord struct {
 	Rank, Stretch           uint32
 }
 
+// classStats are what a class was given since its policy was put in force.
+type classStats struct {
+	Turns, CPUNs, WaitNs, Preempted, Promotions, SlicesUsedUp uint64
+}
+
 type classRecord struct {
 	Generation      uint64
 	ExpiresNs       uint64
 	StepsLen, Flags uint32
 	Steps           [MaxSteps]stepRecord
+	Stats           classStats
 }
 
 // Bits of classRecord.Flags.
@@ -41,6 +47,8 @@ const (
 type textHead struct {
 	Generation, Bytes  uint64
 	Window, LoadedUnix int64
+	MaxAgeNs           uint64
+	Classes, Stretch   uint32
 }
 
 type exitRecord struct {
@@ -68,7 +76,10 @@ func (o Options) switchPolicy(spec *ebpf.CollectionSpec, policy, texts *ebpf.Map
 		return fmt.Errorf("making the map of the policy: %w", err)
 	}
 	defer entries.Close()
-	text, err := newText(spec.Maps[pinTexts].InnerMap, t, generation)
+	text, err := newText(spec.Maps[pinTexts].InnerMap, t, textHead{
+		Generation: generation, Window: int64(t.Window), LoadedUnix: time.Now().UnixNano(),
+		MaxAgeNs: uint64(o.MaxAge), Classes: t.names(), Stretch: t.stretch(o.Stretch),
+	})
 	if err != nil {
 		return fmt.Errorf("making the map of the policy's text: %w", err)
 	}
@@ -135,7 +146,8 @@ func newEntries(template *ebpf.MapSpec, e entries) (*ebpf.Map, error) {
 	return m, nil
 }
 
-func newText(template *ebpf.MapSpec, t *Table, generation uint64) (*ebpf.Map, error) {
+// newText makes the map of a policy's text, whose length it sets in the head.
+func newText(template *ebpf.MapSpec, t *Table, head textHead) (*ebpf.Map, error) {
 	var csv bytes.Buffer
 	w := stream.NewWriter[stream.Policy](&csv)
 	if err := w.Write(t.Window, t.Rows); err != nil {
@@ -144,10 +156,7 @@ func newText(template *ebpf.MapSpec, t *Table, generation uint64) (*ebpf.Map, er
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	head := textHead{
-		Generation: generation, Bytes: uint64(csv.Len()),
-		Window: int64(t.Window), LoadedUnix: time.Now().UnixNano(),
-	}
+	head.Bytes = uint64(csv.Len())
 	text, err := binary.Append(nil, binary.NativeEndian, head)
 	if err != nil {
 		return nil, err
@@ -174,17 +183,25 @@ func newText(template *ebpf.MapSpec, t *Table, generation uint64) (*ebpf.Map, er
 
 // generationOf returns the generation of the policy in force.
 func generationOf(policy *ebpf.Map) (uint64, error) {
-	frame, err := frameOf(policy)
+	entries, err := entriesOf(policy)
+	if err != nil {
+		return 0, err
+	}
+	defer entries.Close()
+	frame, err := frameOf(entries)
 	return frame.Generation, err
 }
 
-// frameOf returns what all entries of the policy in force have.
-func frameOf(policy *ebpf.Map) (frame classRecord, err error) {
-	var entries *ebpf.Map
+// entriesOf opens the map of the policy in force.
+func entriesOf(policy *ebpf.Map) (entries *ebpf.Map, err error) {
 	if err := policy.Lookup(uint32(0), &entries); err != nil {
-		return frame, fmt.Errorf("reading the policy in force: %w", err)
+		return nil, fmt.Errorf("reading the policy in force: %w", err)
 	}
-	defer entries.Close()
+	return entries, nil
+}
+
+// frameOf returns what all entries of a policy have.
+func frameOf(entries *ebpf.Map) (frame classRecord, err error) {
 	if err := entries.Lookup(noClass, &frame); err != nil {
 		return frame, fmt.Errorf("reading the policy in force: %w", err)
 	}
