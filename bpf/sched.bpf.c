@@ -45,11 +45,13 @@ static void preempt_latest(struct task_struct *p, __u64 key, __u64 patience_ns)
 	}
 	if (victim < 0)
 		return;
+	victims = cpu_of(victim);
+	if (victims)
+		victims->leaves = 1;
 	/* So that the next one to come does not choose the same CPU. */
 	set_running(victim, key, patience_ns);
 	if (latest != KEY_IDLE) {
 		count(ALPS_PREEMPTIONS);
-		victims = cpu_of(victim);
 		class = victims ? policy_entry(victims->class) : NULL;
 		if (class)
 			__sync_fetch_and_add(&class->stats.preempted, 1);
@@ -70,27 +72,39 @@ __s32 BPF_PROG(alps_select_cpu, struct task_struct *p, __s32 prev_cpu, __u64 wak
 	return cpu;
 }
 
+/* An idle CPU that the task may use, or none (negative). */
+static inline __s32 pick_idle(struct task_struct *p)
+{
+	__s32 cpu;
+
+	if (p->nr_cpus_allowed > 1)
+		return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+	cpu = scx_bpf_task_cpu(p);
+	return scx_bpf_test_and_clear_cpu_idle(cpu) ? cpu : -1;
+}
+
 SEC("struct_ops/alps_enqueue")
 void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 {
 	struct task_ctx *tc = make_task_ctx(p);
 	__u64 slice_ns = fair_slice_ns, key = KEY_SYSTEM, patience_ns = 0;
 	bool cpu_found = false;
+	__u64 now = scx_bpf_now();
 	__s32 cpu;
 
 	if (tc) {
 		cpu_found = tc->cpu_found;
 		tc->cpu_found = 0;
 		tc->promoted = 0;
-		tc->queued_ns = scx_bpf_now();
+		tc->queued_ns = now;
 		if (!tc->arrived_ns) {
-			advance_fair();
+			advance_fair(now);
 			tc->arrived_ns = fair_ns;
 		}
 		slice_ns = decide(p, tc);
 		key = tc->key;
 		patience_ns = tc->patience_ns;
-		count_runnable(p, tc);
+		count_runnable(p, tc, now);
 	}
 	if (key == KEY_SYSTEM)
 		queue(p, SYSTEM, slice_ns, tc ? tc->vtime : system_vtime, enq_flags);
@@ -100,7 +114,7 @@ void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 		set_running(scx_bpf_task_cpu(p), key, patience_ns);
 		return;
 	}
-	cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+	cpu = pick_idle(p);
 	if (cpu >= 0) {
 		set_running(cpu, key, patience_ns);
 		scx_bpf_kick_cpu(cpu, SCX_VALUE(scx_kick_flags, SCX_KICK_IDLE));
@@ -112,29 +126,30 @@ void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 static __always_inline void dispatch(__s32 cpu, struct task_struct *prev, bool v2)
 {
 	struct serving how = { .max_slice_ns = NO_LIMIT };
+	bool queued = prev && (prev->scx.flags & SCX_VALUE(scx_ent_flags, SCX_TASK_QUEUED));
 	struct cpu *c = cpu_of(cpu);
-	struct task_ctx *tc = prev ? task_ctx(prev) : NULL;
+	struct task_ctx *tc = NULL;
 	bool goes_on = false;
 	__u64 max_slice_ns, slice_ns = 0, key = KEY_SYSTEM;
 
-	if (tc && tc->promoted)
-		end_promotion(tc, cpu);
+	if (c && c->promoted)
+		end_promotion(c);
+	if (serve_overdue(cpu, &max_slice_ns))
+		return;
+	/* Mostly the CPU is free for whoever is first. */
+	if ((!queued || (c && c->leaves)) && max_slice_ns == NO_LIMIT && !(c && c->hints)) {
+		if (serve_first(SYSTEM, cpu, v2) || serve_first(FUNCTIONS, cpu, v2))
+			return;
+	}
 	/* A task whose slice is over but who is still first goes on without
 	 * leaving the CPU. */
-	if (tc && (prev->scx.flags & SCX_VALUE(scx_ent_flags, SCX_TASK_QUEUED)) &&
-	    bpf_cpumask_test_cpu(cpu, prev->cpus_ptr)) {
+	if (queued)
+		tc = task_ctx(prev);
+	if (tc && bpf_cpumask_test_cpu(cpu, prev->cpus_ptr)) {
 		goes_on = true;
 		slice_ns = decide(prev, tc);
 		key = tc->key;
-		count_runnable(prev, tc);
-	}
-	if (serve_overdue(cpu, &max_slice_ns))
-		return;
-	if (!goes_on && max_slice_ns == NO_LIMIT && !(c && c->hints)) {
-		if (serve_first(SYSTEM, cpu, v2) || serve_first(FUNCTIONS, cpu, v2))
-			return;
-		set_running(cpu, KEY_IDLE, KEY_IDLE);
-		return;
+		count_runnable(prev, tc, scx_bpf_now());
 	}
 	how.limit = goes_on && key == KEY_SYSTEM ? tc->vtime : behind_all(SYSTEM);
 	if (serve(SYSTEM, cpu, &how))
@@ -183,6 +198,8 @@ void BPF_PROG(alps_running, struct task_struct *p)
 	}
 	if (c) {
 		c->turn_ns = now;
+		c->promoted = function && tc->promoted;
+		c->leaves = 0;
 		c->key = function && !tc->promoted ? tc->key : KEY_SYSTEM;
 		c->patience_ns = function && !tc->promoted ? tc->patience_ns : 0;
 		if (function)
@@ -205,15 +222,8 @@ void BPF_PROG(alps_running, struct task_struct *p)
 		function_vtime = tc->used_ns;
 }
 
-SEC("struct_ops/alps_stopping")
-void BPF_PROG(alps_stopping, struct task_struct *p, bool runnable)
-{
-	struct task_ctx *tc = task_ctx(p);
-
-	if (tc)
-		account(p, tc);
-}
-
+/* Who leaves its CPU is counted here or, to be queued anew, in enqueue: an operation
+ * more for each turn would only cost. */
 SEC("struct_ops/alps_quiescent")
 void BPF_PROG(alps_quiescent, struct task_struct *p, __u64 deq_flags)
 {
@@ -221,7 +231,8 @@ void BPF_PROG(alps_quiescent, struct task_struct *p, __u64 deq_flags)
 
 	if (!tc)
 		return;
-	count_function(tc, false);
+	account(p, tc);
+	count_function(tc, false, scx_bpf_now());
 	count_active(p, tc, false);
 }
 
@@ -231,10 +242,19 @@ void BPF_PROG(alps_quiescent, struct task_struct *p, __u64 deq_flags)
  * with the rest of its slice, and would go on before better ones. It is queued
  * anew instead, and may go on elsewhere. The loader takes one of the two.
  */
+static inline void release(__s32 cpu)
+{
+	struct cpu *c = cpu_of(cpu);
+
+	set_running(cpu, KEY_SYSTEM, 0); /* nobody to preempt there */
+	if (c)
+		c->promoted = 0; /* what it took does not count any more */
+}
+
 SEC("struct_ops/alps_cpu_release")
 void BPF_PROG(alps_cpu_release, __s32 cpu, struct scx_cpu_release_args *args)
 {
-	set_running(cpu, KEY_SYSTEM, 0); /* nobody to preempt there */
+	release(cpu);
 	scx_bpf_reenqueue_local();
 }
 
@@ -242,7 +262,7 @@ void BPF_PROG(alps_cpu_release, __s32 cpu, struct scx_cpu_release_args *args)
 SEC("struct_ops/alps_cpu_release_v2")
 void BPF_PROG(alps_cpu_release_v2, __s32 cpu, struct scx_cpu_release_args *args)
 {
-	set_running(cpu, KEY_SYSTEM, 0);
+	release(cpu);
 	scx_bpf_reenqueue_local___v2();
 }
 
@@ -324,7 +344,6 @@ struct sched_ext_ops alps = {
 	.enqueue = (void *)alps_enqueue,
 	.dispatch = (void *)alps_dispatch,
 	.running = (void *)alps_running,
-	.stopping = (void *)alps_stopping,
 	.quiescent = (void *)alps_quiescent,
 	.cpu_release = (void *)alps_cpu_release,
 	.cpu_online = (void *)alps_cpu_online,

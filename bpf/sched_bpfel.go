@@ -37,7 +37,6 @@ const (
 	SchedProgAlpsQuiescent    = "alps_quiescent"
 	SchedProgAlpsRunning      = "alps_running"
 	SchedProgAlpsSelectCpu    = "alps_select_cpu"
-	SchedProgAlpsStopping     = "alps_stopping"
 	SchedVarCpus              = "cpus"
 	SchedVarFairAtNs          = "fair_at_ns"
 	SchedVarFairNs            = "fair_ns"
@@ -110,7 +109,6 @@ type SchedProgramSpecs struct {
 	AlpsQuiescent    *ebpf.ProgramSpec `ebpf:"alps_quiescent"`
 	AlpsRunning      *ebpf.ProgramSpec `ebpf:"alps_running"`
 	AlpsSelectCpu    *ebpf.ProgramSpec `ebpf:"alps_select_cpu"`
-	AlpsStopping     *ebpf.ProgramSpec `ebpf:"alps_stopping"`
 }
 
 // SchedMapSpecs contains maps before they are loaded into the kernel.
@@ -229,7 +227,6 @@ type SchedPrograms struct {
 	AlpsQuiescent    *ebpf.Program `ebpf:"alps_quiescent"`
 	AlpsRunning      *ebpf.Program `ebpf:"alps_running"`
 	AlpsSelectCpu    *ebpf.Program `ebpf:"alps_select_cpu"`
-	AlpsStopping     *ebpf.Program `ebpf:"alps_stopping"`
 }
 
 func (p *SchedPrograms) Close() error {
@@ -247,7 +244,6 @@ func (p *SchedPrograms) Close() error {
 		p.AlpsQuiescent,
 		p.AlpsRunning,
 		p.AlpsSelectCpu,
-		p.AlpsStopping,
 	)
 }
 

@@ -90,24 +90,31 @@ static void add_active(struct task_group *tg, __s64 weight)
 	}
 }
 
-/* Counts a system task, or not, among what is active in its cgroup from now on. */
-static void count_active(struct task_struct *p, struct task_ctx *tc, bool yes)
+static void change_active(struct task_struct *p, struct task_ctx *tc, bool yes)
 {
 	__u32 weight;
 
-	if (!!tc->active == yes)
-		return;
 	if (yes) {
 		if (!bpf_core_field_exists(p->sched_task_group))
 			return;
 		weight = p->scx.weight ?: 1;
-		tc->group = (__u64)grouped(p->sched_task_group);
+		if (tc->task_group != (__u64)p->sched_task_group) {
+			tc->task_group = (__u64)p->sched_task_group;
+			tc->group = (__u64)grouped(p->sched_task_group);
+		}
 		tc->active = weight;
 		add_active((struct task_group *)tc->group, weight);
 	} else {
 		add_active((struct task_group *)tc->group, -(__s64)tc->active);
 		tc->active = 0;
 	}
+}
+
+/* Counts a system task, or not, among what is active in its cgroup from now on. */
+static __always_inline void count_active(struct task_struct *p, struct task_ctx *tc, bool yes)
+{
+	if (!!tc->active != yes)
+		change_active(p, tc, yes);
 }
 
 /* The share of all CPU time that a task is due, at least 1; SHARE_ONE is all. */

@@ -22,7 +22,7 @@ static void add_stats(struct alps_class_stats *stats, struct task_ctx *tc, __u64
 
 /* Counts the CPU time that the task has used since the last call, and returns
  * what its process has used in all. */
-static __u64 account(struct task_struct *p, struct task_ctx *tc)
+static __always_inline __u64 account(struct task_struct *p, struct task_ctx *tc)
 {
 	struct task_struct *leader = p->group_leader;
 	__u64 used = p->se.sum_exec_runtime - tc->counted_ns;
@@ -48,9 +48,9 @@ static __u64 account(struct task_struct *p, struct task_ctx *tc)
 	return process->attained_ns;
 }
 
-static void advance_fair(void)
+static __always_inline void advance_fair(__u64 now)
 {
-	__u64 now = scx_bpf_now(), at = fair_at_ns, n = runnable_functions;
+	__u64 at = fair_at_ns, n = runnable_functions;
 	__u64 ns = now - at;
 
 	if ((__s64)ns <= 0 || __sync_val_compare_and_swap(&fair_at_ns, at, now) != at)
@@ -61,19 +61,21 @@ static void advance_fair(void)
 }
 
 /* Counts a task, or not, among the runnable functions from now on. */
-static void count_function(struct task_ctx *tc, bool yes)
+static __always_inline void count_function(struct task_ctx *tc, bool yes, __u64 now)
 {
 	if (tc->counted == yes)
 		return;
-	advance_fair();
+	/* With as many CPUs before and after, its speed stays the same. */
+	if (runnable_functions + yes > online_cpus)
+		advance_fair(now);
 	tc->counted = yes;
 	__sync_fetch_and_add(&runnable_functions, yes ? 1 : -1);
 }
 
 /* Counts a task that runs or waits among those of its kind. */
-static void count_runnable(struct task_struct *p, struct task_ctx *tc)
+static __always_inline void count_runnable(struct task_struct *p, struct task_ctx *tc, __u64 now)
 {
-	count_function(tc, tc->key != KEY_SYSTEM);
+	count_function(tc, tc->key != KEY_SYSTEM, now);
 	count_active(p, tc, tc->key == KEY_SYSTEM);
 }
 

@@ -184,6 +184,11 @@ static __u64 overdue_after_ns(void)
 	return max_wait_ns - (round_ns < max_wait_ns / 2 ? round_ns : max_wait_ns / 2);
 }
 
+static inline bool is_time_to_scan(__u64 last, __u64 now)
+{
+	return (__s64)(now - last) >= (__s64)(max_wait_ns / OVERDUE_SCANS);
+}
+
 /* Moves the functions of a queue that are overdue to the queue of those. */
 static void find_overdue(__u64 from, __u64 to, __u32 *hints, __u64 *scanned_ns, __u64 now)
 {
@@ -192,9 +197,8 @@ static void find_overdue(__u64 from, __u64 to, __u32 *hints, __u64 *scanned_ns, 
 	struct task_struct *p;
 	struct task_ctx *tc;
 
-	if ((__s64)(now - last) < (__s64)(max_wait_ns / OVERDUE_SCANS) ||
-	    __sync_val_compare_and_swap(scanned_ns, last, now) != last)
-		return;
+	if (__sync_val_compare_and_swap(scanned_ns, last, now) != last)
+		return; /* another CPU looks */
 	after_ns = overdue_after_ns();
 	bpf_iter_scx_dsq_new(&it, from, 0);
 	for (__u32 i = unknown_zero; i < OVERDUE_SCAN_MAX; i++) {
@@ -223,19 +227,22 @@ static void find_overdue(__u64 from, __u64 to, __u32 *hints, __u64 *scanned_ns, 
 static bool serve_overdue(__s32 cpu, __u64 *max_slice_ns)
 {
 	struct serving how = { .max_slice_ns = promoted_slice_ns, .promote = true };
-	__u64 now = scx_bpf_now();
-	__s64 left_ns = ordinary_ns - now;
 	struct cpu *c = cpu_of(cpu);
+	__u32 own = c ? c->hints : 0;
+	__s64 left_ns;
+	__u64 now;
 
 	*max_slice_ns = NO_LIMIT;
-	if (!max_wait_ns)
+	if (!max_wait_ns || !((shared_hints | own) & (1 << FUNCTIONS | 1 << OVERDUE)))
 		return false;
-	if (get_hint(&shared_hints, FUNCTIONS))
+	now = scx_bpf_now();
+	if (shared_hints & 1 << FUNCTIONS && is_time_to_scan(scanned_ns, now))
 		find_overdue(SHARED(FUNCTIONS), SHARED(OVERDUE), &shared_hints, &scanned_ns, now);
-	if (c && get_hint(&c->hints, FUNCTIONS))
+	if (c && own & 1 << FUNCTIONS && is_time_to_scan(c->scanned_ns, now))
 		find_overdue(PINNED(FUNCTIONS, cpu), PINNED(OVERDUE, cpu), &c->hints, &c->scanned_ns, now);
 	if (!get_hint(&shared_hints, OVERDUE) && !(c && get_hint(&c->hints, OVERDUE)))
 		return false;
+	left_ns = ordinary_ns - now;
 	*max_slice_ns = left_ns > (__s64)promoted_slice_ns ? left_ns : promoted_slice_ns;
 	how.limit = now; /* they have waited since before */
 	return left_ns <= 0 && serve(OVERDUE, cpu, &how);
@@ -243,14 +250,12 @@ static bool serve_overdue(__s32 cpu, __u64 *max_slice_ns)
 
 /* A turn out of turn is over. CPUs may overwrite each other's ordinary_ns: one
  * more or less out of turn. */
-static void end_promotion(struct task_ctx *tc, __s32 cpu)
+static void end_promotion(struct cpu *c)
 {
 	__u64 now = scx_bpf_now();
-	struct cpu *c = cpu_of(cpu);
 
-	tc->promoted = 0;
-	if (c)
-		ordinary_ns = now + (now - c->turn_ns) / (online_cpus ?: 1);
+	c->promoted = 0;
+	ordinary_ns = now + (now - c->turn_ns) / (online_cpus ?: 1);
 }
 
 /* Far enough behind any place in a queue that nothing is after it. */

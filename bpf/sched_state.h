@@ -86,6 +86,7 @@ struct task_ctx {
 	__u32 turns;        /* functions: that the class's figures do not have yet */
 	__u32 promotions;   /* likewise */
 	__u64 wait_ns;      /* likewise */
+	__u64 task_group;   /* of which group is the nearest that has one */
 	__u64 group;        /* where that is, a struct task_group; kept for no longer */
 };
 
@@ -121,7 +122,9 @@ struct cpu {
 	__u64 turn_ns;     /* when its turn began */
 	__u64 scanned_ns;  /* when the starvation bound looked last into the CPU's own queue */
 	__u32 hints;       /* as shared_hints, of the CPU's own queues */
-	__u32 pad[5];      /* each has a cache line */
+	__u32 promoted;    /* its turn is out of turn */
+	__u32 leaves;      /* its task was asked to leave for one that is first in a queue */
+	__u32 pad[3];      /* each has a cache line */
 } cpus[ALPS_MAX_CPUS];
 
 /* Virtual time of the system task that ran last. Races lose an update of a

@@ -151,9 +151,9 @@ func TestDecisionCost(t *testing.T) {
 			continue
 		}
 		seen++
-		t.Logf("%s: %d ns a call", info.Name, stats.Runtime.Nanoseconds()/int64(stats.RunCount))
+		t.Logf("%s: %d ns a call, %.2f calls a turn", info.Name, stats.Runtime.Nanoseconds()/int64(stats.RunCount), float64(stats.RunCount)/(2*rounds))
 	}
-	if seen < 4 { // enqueue, dispatch, running, stopping
+	if seen < 4 { // enqueue, dispatch, running, quiescent
 		t.Errorf("%d programs were called for each turn", seen)
 	}
 }

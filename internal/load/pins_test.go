@@ -139,7 +139,7 @@ func TestOtherVersionStaysIfTheNewOneFails(t *testing.T) {
 	if err := o.configure(spec); err != nil {
 		t.Fatal(err)
 	}
-	spec.Programs["alps_stopping"].Instructions = asm.Instructions{asm.Mov.Reg(asm.R0, asm.R9), asm.Return()}
+	spec.Programs["alps_quiescent"].Instructions = asm.Instructions{asm.Mov.Reg(asm.R0, asm.R9), asm.Return()}
 	err = o.attach(spec, ranks(t, 2, "comm:a"))
 	if err == nil || !strings.HasPrefix(err.Error(), "loading the scheduler: the kernel's verifier refuses it: ") {
 		t.Errorf("attaching it says %v", err)
