@@ -154,6 +154,8 @@ struct task_struct {
 	struct sched_info sched_info;
 	pid_t pid;
 	pid_t tgid;
+	unsigned long nvcsw;  /* switches away from it, of its own will */
+	unsigned long nivcsw; /* and not */
 	u64 start_time;
 	struct task_struct *group_leader;
 	char comm[TASK_COMM_LEN];

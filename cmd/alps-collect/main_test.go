@@ -144,7 +144,7 @@ func TestSignalsEndTheWindow(t *testing.T) {
 		if err := tool.Wait(); err != nil || tool.stderr.Len() > 0 {
 			t.Errorf("%v: %v, stderr %q", signal, err, tool.stderr)
 		}
-		row := regexp.MustCompile(`^\d+,1,fn-signal,comm:fn-signal,\d+-\d+,\d+,\d+,,\d+,\d+,\d+,[\d.]+(,\d+)*,(process)?\n$`)
+		row := regexp.MustCompile(`^\d+,1,fn-signal,comm:fn-signal,\d+-\d+,\d+,\d+,,\d+,\d+,\d+,[\d.]+(,\d+)*,process\n$`)
 		if !row.Match(rest) {
 			t.Errorf("%v: rows %q, want one that lives", signal, rest)
 		}

@@ -60,6 +60,14 @@ var bodies = map[string]func(args []string){
 		})
 		syscall.Syscall(syscall.SYS_EXIT, 0, 0, 0)
 	},
+	// nap N times, for a moment.
+	"nap": func(args []string) {
+		n, _ := strconv.Atoi(args[0])
+		for range n {
+			nap := unix.Timespec{Nsec: 200_000}
+			syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&nap)), 0, 0)
+		}
+	},
 	// exec BODY...: goes on as another program.
 	"exec": func(args []string) { become(args) },
 	// execthread DURATION BODY...: burns, then a thread that is not the

@@ -20,7 +20,8 @@ const never = 1 << 30
 type oneEnd struct {
 	exits, sent, removed int
 
-	onLiving func() // called while the living are read
+	onLiving func()   // called while the living are read
+	living   *process // instead of theOne
 
 	calls int
 	taken bool
@@ -43,6 +44,9 @@ func (k *oneEnd) Living() (map[processID]process, error) {
 	}
 	if k.calls >= k.exits {
 		return map[processID]process{}, nil
+	}
+	if k.living != nil {
+		return map[processID]process{k.living.processID: *k.living}, nil
 	}
 	return map[processID]process{theOne.processID: theOne}, nil
 }

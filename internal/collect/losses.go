@@ -38,6 +38,11 @@ func (l losses) minus(earlier losses) losses {
 	}
 }
 
+// sum is how much was lost, by whatever cause.
+func (l losses) sum() uint64 {
+	return l.TableFull + l.RingFull + l.EndNotSeen + l.NotRun + l.PathTooLong + l.WindowFull
+}
+
 // String names each cause that lost something; it is empty if none did.
 func (l losses) String() string {
 	var texts []string

@@ -18,8 +18,9 @@ type process struct {
 	processID
 	EndNs int64 // 0 while it lives
 	// Sums over its threads, the ended ones included. LifeNs is from the
-	// thread's start to its end, or to now.
+	// thread's start to its end, or to now. Sleeps are among the Switches.
 	CPUNs, WaitNs, LifeNs int64
+	Switches, Sleeps      int64
 	// Comm is the name of the process: that of its leader.
 	Comm string
 	// Cgroup is its path in the v2 hierarchy; "/" is the root, and it is
@@ -74,6 +75,8 @@ func processOf(head *bpf.CollectHead, names []byte) process {
 		CPUNs:     int64(head.CpuNs),
 		WaitNs:    int64(head.WaitNs),
 		LifeNs:    int64(head.LifeNs),
+		Switches:  int64(head.Switches),
+		Sleeps:    int64(head.Sleeps),
 		Comm:      commOf(&head.Comm),
 		Cgroup:    cgroupOf(head.PathBytes, names),
 	}

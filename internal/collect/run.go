@@ -105,8 +105,10 @@ type collector struct {
 	// stuck are those that the last window waited for in vain.
 	stuck map[processID]bool
 	// lost is the sum of all windows, lostKernel the part of it that the
-	// kernel side counts.
+	// kernel side counts. lostUntold is that of the windows since the last
+	// that had rows.
 	lost, lostKernel losses
+	lostUntold       uint64
 }
 
 func (c *collector) run(ctx context.Context, length time.Duration, count int) error {
@@ -208,13 +210,15 @@ func (c *collector) closeWindow(begin instant, last bool) error {
 
 	id := max(stream.Integer(begin.wall.UnixMilli()), c.id+1) // the clock may be set back
 	c.id = id
-	lost := c.window.lost
-	rows, next := c.window.close(begin.monotonicNs, len(c.cpus), util)
-	c.window = next
-	if err := c.out.Write(id, rows); err != nil {
+	if err := c.tellLosses(id); err != nil {
 		return err
 	}
-	return c.tellLosses(id, lost)
+	rows, next := c.window.close(begin.monotonicNs, len(c.cpus), util, c.lostUntold)
+	c.window = next
+	if len(rows) > 0 {
+		c.lostUntold = 0
+	}
+	return c.out.Write(id, rows)
 }
 
 // How long a window waits for ending processes. One that takes longer comes in
@@ -282,15 +286,16 @@ func (c *collector) inVain(ending map[processID]bool) bool {
 	return true
 }
 
-// tellLosses says what the window lost; lost is what the collector itself did.
-func (c *collector) tellLosses(id stream.Integer, lost losses) error {
+// tellLosses says what the window lost, and takes it into the counts.
+func (c *collector) tellLosses(id stream.Integer) error {
 	kernel, err := c.kernel.Losses()
 	if err != nil {
 		return err
 	}
-	lost = lost.plus(kernel.minus(c.lostKernel))
+	lost := c.window.lost.plus(kernel.minus(c.lostKernel))
 	c.lostKernel = kernel
 	c.lost = c.lost.plus(lost)
+	c.lostUntold += lost.sum()
 	if text := lost.String(); text != "" {
 		fmt.Fprintf(c.messages, "window %d lost %s\n", id, text)
 	}

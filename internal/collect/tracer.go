@@ -194,6 +194,8 @@ func (t *tracer) readLiving() (found map[processID]process, steady bool, err err
 		p.CPUNs += int64(head.ThreadCpuNs)
 		p.WaitNs += int64(head.ThreadWaitNs)
 		p.LifeNs += int64(head.ThreadLifeNs)
+		p.Switches += int64(head.ThreadSwitches)
+		p.Sleeps += int64(head.ThreadSleeps)
 		found[p.processID] = p
 		threads[p.processID] = seen{endedLifeNs: head.LifeNs, threads: s.threads + 1, want: head.Threads}
 	}
