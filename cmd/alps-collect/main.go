@@ -16,6 +16,7 @@ type flags struct {
 	Class  string        `default:"auto" enum:"auto,cgroup,comm" help:"How the class of a process is found: by its cgroup, its name (comm), or auto: by its cgroup where that may be a function's, else by its name."`
 	Under  string        `placeholder:"CGROUP" help:"Only processes in cgroups below this one. The class is then the path from there."`
 	Comm   []string      `placeholder:"GLOB" sep:"none" help:"Only processes with such a name; may be given several times."`
+	Strict bool          `help:"Exit with 1 if anything was lost."`
 	CPUs   string        `name:"cpus" placeholder:"N|LIST" help:"The CPUs that the functions share, a number or a list such as 2-5,8. Default: all that are online."`
 }
 
@@ -36,6 +37,7 @@ func (f *flags) run(ctx context.Context, io cli.IO) error {
 		Class:  collect.Class(f.Class),
 		Filter: collect.Filter{Under: f.Under, Comms: f.Comm},
 		CPUs:   cpus,
+		Strict: f.Strict,
 	}
 	if err := options.Check(); err != nil {
 		return cli.Usagef("%v", err)

@@ -335,8 +335,13 @@ func TestLostEventsAreCounted(t *testing.T) {
 		for range 16 {
 			start(t, body(t, name, "sleep"))
 		}
-		s.finish()
+		rows := s.finish()
 		wantMessage(t, s, "more alive at once than the table holds")
+		for _, row := range rows {
+			if row.Lost == 0 {
+				t.Errorf("nothing in the column lost: %+v", row)
+			}
+		}
 	})
 	t.Run("ring full", func(t *testing.T) {
 		const name = "fn-ring"

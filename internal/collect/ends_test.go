@@ -3,6 +3,7 @@ package collect
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -142,12 +143,15 @@ func TestStopWhileAWindowIsClosed(t *testing.T) {
 func TestEndAfterTheLastWindowIsALoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var messages bytes.Buffer
-		kernel := &oneEnd{exits: 1, sent: never, removed: never}
-		if err := newTestCollector(t, kernel, io.Discard, &messages).run(t.Context(), 100*time.Millisecond, 3); err != nil {
+		c := newTestCollector(t, &oneEnd{exits: 1, sent: never, removed: never}, io.Discard, &messages)
+		if err := errors.Join(c.run(t.Context(), 100*time.Millisecond, 3), c.tellAll(false)); err != nil {
 			t.Fatal(err)
 		}
 		if got := messages.String(); strings.Count(got, "1 invocations (end not seen)") != 2 {
 			t.Errorf("want it told once, and in all:\n%s", got)
+		}
+		if err := c.tellAll(true); err == nil || err.Error() != "lost in all: 1 invocations (end not seen)" {
+			t.Errorf("strict: error %v", err)
 		}
 	})
 }

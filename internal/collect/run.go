@@ -25,6 +25,8 @@ type Options struct {
 	Filter Filter
 	// CPUs are those that the functions share.
 	CPUs CPUs
+	// Strict makes an error of a loss, at the end of the run.
+	Strict bool
 
 	sizes sizes // zero: defaultSizes; tests lose events with less
 }
@@ -81,7 +83,10 @@ func Run(ctx context.Context, options Options, out, messages io.Writer) (err err
 	}
 	defer func() { err = errors.Join(err, tracer.Close()) }()
 	c.kernel = tracer
-	return c.run(ctx, options.Window, options.Count)
+	if err := c.run(ctx, options.Window, options.Count); err != nil {
+		return err
+	}
+	return c.tellAll(options.Strict)
 }
 
 // kernelSide is what a run asks of a [tracer].
@@ -144,10 +149,20 @@ func (c *collector) run(ctx context.Context, length time.Duration, count int) er
 			end = begin.wall.Add(length)
 		}
 	}
-	if text := c.lost.String(); text != "" {
+	return c.out.Close()
+}
+
+// tellAll says what was lost in all windows, by cause; strict makes an error of it.
+func (c *collector) tellAll(strict bool) error {
+	text := c.lost.String()
+	switch {
+	case text == "":
+	case strict:
+		return fmt.Errorf("lost in all: %s", text)
+	default:
 		fmt.Fprintf(c.messages, "lost in all: %s\n", text)
 	}
-	return c.out.Close()
+	return nil
 }
 
 // instant is a moment on two clocks: the one that numbers the windows, and
