@@ -92,8 +92,14 @@ struct kernfs_node___parent {
 	struct kernfs_node *parent;
 };
 
+struct cgroup_freezer_state {
+	bool e_freeze; /* it or one above it is to be frozen; an int before 6.18 */
+};
+
 struct cgroup {
 	struct kernfs_node *kn;
+	int nr_populated_csets; /* more than 0: there are processes in it, not below */
+	struct cgroup_freezer_state freezer;
 	int level;
 	struct cgroup *ancestors[]; /* since 6.1; [level] is the cgroup itself */
 };
@@ -206,6 +212,12 @@ static __always_inline struct rq *task_rq(struct task_struct *task)
 	if (!bpf_core_field_exists(task->se.cfs_rq) || !bpf_core_field_exists(((struct cfs_rq *)0)->rq))
 		return NULL;
 	return task->se.cfs_rq->rq;
+}
+
+/* cgroup_is_to_freeze tells whether a cgroup is frozen, or told to be. */
+static __always_inline bool cgroup_is_to_freeze(struct cgroup *cgroup)
+{
+	return BPF_CORE_READ_BITFIELD(cgroup, freezer.e_freeze);
 }
 
 /* rq_cpu is the number of a run queue's CPU. */

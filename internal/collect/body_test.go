@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"bufio"
 	"fmt"
 	"os"
 	"os/exec"
@@ -66,6 +67,14 @@ var bodies = map[string]func(args []string){
 		for range n {
 			nap := unix.Timespec{Nsec: 200_000}
 			syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&nap)), 0, 0)
+		}
+	},
+	// serve: for each line, a duration of CPU time, burns it on the first thread and
+	// says what CPU time the process has used in ns.
+	"serve": func([]string) {
+		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+			burn(duration(in.Text()))
+			fmt.Println(cpuTime(unix.CLOCK_PROCESS_CPUTIME_ID))
 		}
 	},
 	// exec BODY...: goes on as another program.

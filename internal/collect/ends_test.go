@@ -28,7 +28,7 @@ type oneEnd struct {
 	taken bool
 }
 
-var theOne = process{processID: processID{TGID: 7, StartNs: 100}, Comm: "fn", Cgroup: "/", LifeNs: 5}
+var theOne = process{processID: processID{Number: 7, StartNs: 100}, Comm: "fn", Cgroup: "/", LifeNs: 5}
 
 func (k *oneEnd) Invoked() (map[processID]bool, error) {
 	k.calls++
@@ -75,7 +75,7 @@ func newTestCollector(t *testing.T, kernel kernelSide, out, messages io.Writer) 
 		kernel:   kernel,
 		out:      stream.NewWriter[stream.Invocation](out),
 		messages: messages,
-		window:   newWindow(classifier),
+		window:   newWindow(stream.Process, classifier),
 		cpus:     []int{0},
 	}
 }

@@ -50,7 +50,7 @@ func (l losses) String() string {
 		count uint64
 		text  string
 	}{
-		{l.TableFull, "processes (more alive at once than the table holds)"},
+		{l.TableFull, "invocations (more alive at once than the table holds)"},
 		{l.RingFull, "ends of invocations (ring buffer full)"},
 		{l.EndNotSeen, "invocations (end not seen)"},
 		{l.NotRun, "events (tracing program already running on the CPU)"},
@@ -72,12 +72,12 @@ func (t *tracer) Losses() (losses, error) {
 		bpf.CollectLossRING_FULL:    &l.RingFull,
 		bpf.CollectLossEND_NOT_SEEN: &l.EndNotSeen,
 	} {
-		if err := t.objects.Lost.Lookup(uint32(cause), count); err != nil {
+		if err := t.loaded.Maps[lostMap].Lookup(uint32(cause), count); err != nil {
 			return l, fmt.Errorf("reading the counts of lost events: %w", err)
 		}
 	}
-	for _, program := range t.tracepoints() {
-		stats, err := program.Stats()
+	for _, name := range t.kind.programs {
+		stats, err := t.loaded.Programs[name].Stats()
 		if err != nil {
 			return l, fmt.Errorf("reading the counts of lost events: %w", err)
 		}

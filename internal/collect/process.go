@@ -28,13 +28,13 @@ type process struct {
 	Cgroup string
 }
 
-// processID identifies a process for as long as the machine runs.
+// processID identifies an invocation for as long as the machine runs.
 type processID struct {
-	TGID    uint32
+	Number  uint64 // of the process, the thread or the cgroup
 	StartNs int64
 }
 
-func (id processID) String() string { return fmt.Sprintf("%d-%d", id.TGID, id.StartNs) }
+func (id processID) String() string { return fmt.Sprintf("%d-%d", id.Number, id.StartNs) }
 
 // blockNs is how long the threads of a process slept, in sum. The clocks of
 // the three terms differ by the time that interrupts and other virtual
@@ -70,7 +70,7 @@ func readRecord(in io.Reader, buffer []byte) (head bpf.CollectHead, names []byte
 // processOf is the process of a record without the use of a living thread.
 func processOf(head *bpf.CollectHead, names []byte) process {
 	return process{
-		processID: processID{TGID: head.Tgid, StartNs: int64(head.StartNs)},
+		processID: processID{Number: head.Id, StartNs: int64(head.StartNs)},
 		EndNs:     int64(head.EndNs),
 		CPUNs:     int64(head.CpuNs),
 		WaitNs:    int64(head.WaitNs),

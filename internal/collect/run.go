@@ -19,6 +19,8 @@ type Options struct {
 	Window time.Duration
 	// Count is how many windows there are; 0 means no end.
 	Count int
+	// Invocation is what one invocation is; empty means a process.
+	Invocation stream.Kind
 	// Class is how classes are found; empty means Auto.
 	Class Class
 	// Filter is what keeps system processes out.
@@ -38,6 +40,9 @@ func (o Options) Check() error {
 		return fmt.Errorf("window of %v: want more than 0", o.Window)
 	case o.Count < 0:
 		return fmt.Errorf("count of %d: want 0 or more", o.Count)
+	}
+	if err := o.checkKind(); err != nil {
+		return err
 	}
 	_, err := newClassifier(o.Class, o.Filter)
 	return err
@@ -59,6 +64,9 @@ func Run(ctx context.Context, options Options, out, messages io.Writer) (err err
 	if options.sizes == (sizes{}) {
 		options.sizes = defaultSizes
 	}
+	if options.kind() == stream.Cgroup {
+		options.Class = ByCgroup
+	}
 	classifier, err := newClassifier(options.Class, options.Filter)
 	if err != nil {
 		return err
@@ -69,7 +77,7 @@ func Run(ctx context.Context, options Options, out, messages io.Writer) (err err
 	c := &collector{
 		out:      stream.NewWriter[stream.Invocation](out),
 		messages: messages,
-		window:   newWindow(classifier),
+		window:   newWindow(options.kind(), classifier),
 	}
 	if c.times, err = readCPUTimes(); err != nil {
 		return err
@@ -77,7 +85,7 @@ func Run(ctx context.Context, options Options, out, messages io.Writer) (err err
 	if c.cpus, err = options.CPUs.pick(c.times); err != nil {
 		return err
 	}
-	tracer, err := newTracer(options.sizes)
+	tracer, err := newTracer(&options)
 	if err != nil {
 		return err
 	}

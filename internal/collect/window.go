@@ -9,6 +9,7 @@ import (
 
 // window gathers the invocations of one window.
 type window struct {
+	kind       stream.Kind
 	classifier *classifier
 	rows       map[processID]stream.Invocation
 	// before has the CPU times that the window before reported of
@@ -45,14 +46,14 @@ func (w *window) add(p *process) {
 		BlockNs:  stream.Nanos(p.blockNs()),
 		Sleeps:   stream.Whole(p.Sleeps),
 		Switches: stream.Whole(p.Switches),
-		Kind:     stream.Process,
+		Kind:     w.kind,
 	}
 }
 
 // close returns the rows by arrival, and the window that follows. Lost is for the
 // column of that name.
 func (w *window) close(beginNs int64, cpus int, utilPct float64, lost uint64) (rows []stream.Invocation, next *window) {
-	next = newWindow(w.classifier)
+	next = newWindow(w.kind, w.classifier)
 	for id, row := range w.rows {
 		row.CPUs, row.UtilPct = stream.Count(cpus), stream.Percent(utilPct)
 		row.Lost = stream.Whole(lost)
@@ -68,8 +69,9 @@ func (w *window) close(beginNs int64, cpus int, utilPct float64, lost uint64) (r
 	return rows, next
 }
 
-func newWindow(c *classifier) *window {
+func newWindow(kind stream.Kind, c *classifier) *window {
 	return &window{
+		kind:       kind,
 		classifier: c,
 		rows:       map[processID]stream.Invocation{},
 		before:     map[processID]stream.Nanos{},

@@ -13,7 +13,7 @@ func TestWindow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWindow(classifier)
+	w := newWindow(stream.Process, classifier)
 	late := process{processID: processID{1, 200}, Comm: "fn", Cgroup: "/", CPUNs: 50, WaitNs: 20, LifeNs: 100, Switches: 9, Sleeps: 4}
 	early := process{processID: processID{2, 100}, Comm: "fn", Cgroup: "/", CPUNs: 10, LifeNs: 5}
 	other := process{processID: processID{3, 50}, Comm: "other", Cgroup: "/"}
@@ -50,7 +50,7 @@ func TestLossesAreToldByCause(t *testing.T) {
 	if got := a.sum(); got != 21 {
 		t.Errorf("%d in all, want 21", got)
 	}
-	const want = "1 processes (more alive at once than the table holds), 2 ends of invocations (ring buffer full), " +
+	const want = "1 invocations (more alive at once than the table holds), 2 ends of invocations (ring buffer full), " +
 		"3 invocations (end not seen), 4 events (tracing program already running on the CPU), " +
 		"5 invocations (cgroup path longer than 1024 bytes or 32 levels), 6 invocations (more in the window than a window may have)"
 	if got := a.String(); got != want {
