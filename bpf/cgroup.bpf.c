@@ -71,9 +71,11 @@ static __always_inline struct use of_spell(const struct spell *spell, const stru
 	if (begin < spell->start_ns) {
 		begin = spell->start_ns;
 		used.wait_ns = 0;
+		/* The two clocks are read some us apart, so this is not for
+		 * stints that lie within. */
+		if (used.cpu_ns > now - begin)
+			used.cpu_ns = now - begin;
 	}
-	if (used.cpu_ns > now - begin)
-		used.cpu_ns = now - begin;
 	if (used.wait_ns > begin - spell->start_ns)
 		used.wait_ns = begin - spell->start_ns;
 	return used;
@@ -183,8 +185,7 @@ static __always_inline void begin_spell(struct cgroup *cgroup)
 	struct spell fresh = { .start_ns = bpf_ktime_get_ns() };
 	u64 id = cgroup->kn->id;
 
-	/* It may have processes only in cgroups below it, or none. */
-	if (cgroup->nr_populated_csets <= 0)
+	if (!cgroup_has_processes(cgroup))
 		return;
 	if (bpf_map_update_elem(&spells, &id, &fresh, BPF_ANY))
 		count_lost(TABLE_FULL);

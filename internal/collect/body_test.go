@@ -77,6 +77,9 @@ var bodies = map[string]func(args []string){
 			fmt.Println(cpuTime(unix.CLOCK_PROCESS_CPUTIME_ID))
 		}
 	},
+	// requests HOW: serves requests of file 3 on the first thread, as servers of that
+	// kind do.
+	"requests": func(args []string) { servers[args[0]]() },
 	// exec BODY...: goes on as another program.
 	"exec": func(args []string) { become(args) },
 	// execthread DURATION BODY...: burns, then a thread that is not the

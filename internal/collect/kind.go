@@ -22,8 +22,8 @@ type kind struct {
 	programs []string
 	// invoked reads the invocations in the table; nil where it cannot tell them.
 	invoked func(table *ebpf.Map) (map[processID]bool, error)
-	// setUp, if not nil, fills in the maps before anything is attached.
-	setUp func(maps map[string]*ebpf.Map, o *Options) error
+	// setUp, if not nil, sets what depends on the options.
+	setUp func(spec *ebpf.CollectionSpec, o *Options) error
 }
 
 // The names that all objects have in common.
@@ -45,6 +45,13 @@ var kinds = map[stream.Kind]*kind{
 		invoked: readTable(func(_ uint64, p bpf.CollectProcess) (processID, bool) {
 			return processID{uint64(p.Tgid), int64(p.StartNs)}, p.Invoked != 0
 		}),
+	},
+	stream.Request: {
+		load:     bpf.LoadRequest,
+		table:    bpf.RequestMapBursts,
+		perCPU:   []string{clocksMap},
+		programs: []string{bpf.RequestProgOnSwitch, bpf.RequestProgOnSysEnter, bpf.RequestProgOnSysExit},
+		setUp:    setUpRequests,
 	},
 	stream.Cgroup: {
 		load:   bpf.LoadCgroup,
@@ -84,7 +91,21 @@ func (o Options) checkKind() error {
 	if o.kind() == stream.Cgroup && (o.Class == ByComm || o.Filter.Comms != nil) {
 		return errors.New("an invocation that is a cgroup's has no name; its class is found by its cgroup")
 	}
+	if o.MinRequest < 0 || o.MergeRequest < 0 {
+		return errors.New("times of requests cannot be negative")
+	}
 	return nil
+}
+
+// setUpRequests tells the kernel side what a request is.
+func setUpRequests(spec *ebpf.CollectionSpec, o *Options) error {
+	waits := spec.Maps[bpf.RequestMapWaits]
+	for number, class := range waitCalls {
+		waits.Contents = append(waits.Contents, ebpf.MapKV{Key: uint32(number), Value: class})
+	}
+	return errors.Join(
+		spec.Variables[bpf.RequestVarMinRequestNs].Set(uint64(o.MinRequest)),
+		spec.Variables[bpf.RequestVarMergeRequestNs].Set(uint64(o.MergeRequest)))
 }
 
 // kind is what one invocation is.

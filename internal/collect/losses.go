@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"alps/bpf"
+	"alps/internal/stream"
 )
 
 // losses counts what the stream should have and has not, by cause.
@@ -84,4 +85,15 @@ func (t *tracer) Losses() (losses, error) {
 		l.NotRun += stats.RecursionMisses
 	}
 	return l, nil
+}
+
+// TooShort counts the bursts that were no requests, of all threads there are.
+func (t *tracer) TooShort() (count uint64, err error) {
+	if t.kind != kinds[stream.Request] {
+		return 0, nil
+	}
+	if err := t.loaded.Maps[bpf.RequestMapTooShort].Lookup(uint32(0), &count); err != nil {
+		return 0, fmt.Errorf("reading the count of short bursts: %w", err)
+	}
+	return count, nil
 }

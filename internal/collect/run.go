@@ -21,6 +21,9 @@ type Options struct {
 	Count int
 	// Invocation is what one invocation is; empty means a process.
 	Invocation stream.Kind
+	// MinRequest is the CPU time from which on a burst is a request, and bursts
+	// with a wait of less than MergeRequest between them are one.
+	MinRequest, MergeRequest time.Duration
 	// Class is how classes are found; empty means Auto.
 	Class Class
 	// Filter is what keeps system processes out.
@@ -93,6 +96,13 @@ func Run(ctx context.Context, options Options, out, messages io.Writer) (err err
 	c.kernel = tracer
 	if err := c.run(ctx, options.Window, options.Count); err != nil {
 		return err
+	}
+	short, err := tracer.TooShort()
+	if err != nil {
+		return err
+	}
+	if short > 0 {
+		fmt.Fprintf(messages, "%d bursts of less than %v of CPU time were no requests\n", short, options.MinRequest)
 	}
 	return c.tellAll(options.Strict)
 }

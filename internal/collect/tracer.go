@@ -62,6 +62,12 @@ func newTracer(o *Options) (_ *tracer, err error) {
 		spec.Maps[name].MaxEntries = uint32(cpus)
 	}
 
+	if kind.setUp != nil {
+		if err := kind.setUp(spec, o); err != nil {
+			return nil, err
+		}
+	}
+
 	t := &tracer{kind: kind}
 	defer func() {
 		if err != nil {
@@ -70,11 +76,6 @@ func newTracer(o *Options) (_ *tracer, err error) {
 	}()
 	if t.loaded, err = ebpf.NewCollection(spec); err != nil {
 		return nil, explain("loading the eBPF programs", err)
-	}
-	if kind.setUp != nil {
-		if err := kind.setUp(t.loaded.Maps, o); err != nil {
-			return nil, err
-		}
 	}
 	if t.living, err = link.AttachIter(link.IterOptions{Program: t.loaded.Programs[iteratorProgram]}); err != nil {
 		return nil, explain("attaching the task iterator", err)

@@ -1,0 +1,188 @@
+package collect
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"alps/internal/stream"
+)
+
+// requestsOf are the options of a run where an invocation is a request to the
+// processes of that name.
+func requestsOf(name string) Options {
+	o := byComm(name)
+	o.Invocation, o.MinRequest = stream.Request, time.Millisecond
+	return o
+}
+
+// wantRequests fails the test unless the rows are requests that took so much.
+func wantRequests(t *testing.T, s *session, rows []stream.Invocation, name string, want []time.Duration) {
+	t.Helper()
+	if len(rows) != len(want) {
+		t.Fatalf("%d rows, want %d: %+v\n%s", len(rows), len(want), rows, &s.messages)
+	}
+	for i := range rows {
+		row := &rows[i]
+		wantCPU(t, row, want[i])
+		life := row.EndNs.Nanos - row.ArrivalNs
+		if row.Kind != stream.Request || string(row.Class) != name || !row.EndNs.Valid || row.CPUNs > life+life/50 {
+			t.Errorf("%+v", row)
+		}
+		if i > 0 && row.ArrivalNs < rows[i-1].EndNs.Nanos {
+			t.Errorf("begins before the one before ended: %+v, %+v", rows[i-1], row)
+		}
+	}
+}
+
+// However a server waits for requests, each is an invocation; what is shorter than a
+// request is none, and counted.
+func TestRequests(t *testing.T) {
+	for how := range servers {
+		t.Run(how, func(t *testing.T) {
+			const name = "fn-requests"
+			s := collect(t, requestsOf(name))
+			server := startServer(t, name, how)
+			var want []time.Duration
+			for _, burn := range []string{"20ms", "5ms", "0s", "100ms", "5ms"} {
+				if used := server.ask(burn); burn != "0s" {
+					want = append(want, used)
+				} else if used > time.Millisecond {
+					t.Skip("a request for nothing took", used)
+				}
+			}
+			rows := s.finish()
+			wantRequests(t, s, rows, name, want)
+			wantMessage(t, s, "bursts of less than 1ms of CPU time were no requests")
+		})
+	}
+}
+
+// A server that was there before, and waits when the collector comes.
+func TestRequestsToAServerFromBefore(t *testing.T) {
+	const name = "fn-old"
+	needKernel(t)
+	server := startServer(t, name, "recv")
+	server.ask("5ms")
+	s := collect(t, requestsOf(name))
+	want := []time.Duration{server.ask("10ms"), server.ask("20ms")}
+	wantRequests(t, s, s.finish(), name, want)
+}
+
+// Connections that have come while the server was busy are requests of their own,
+// though it does not wait for any of them, and though short waits are none.
+func TestRequestsOfABacklog(t *testing.T) {
+	const name = "fn-backlog"
+	for _, how := range []string{"accept", "epoll"} {
+		t.Run(how, func(t *testing.T) {
+			options := requestsOf(name)
+			options.MergeRequest = 50 * time.Millisecond
+			s := collect(t, options)
+			server := startServer(t, name, how)
+			var all []asked
+			for range 5 {
+				all = append(all, server.send("20ms"))
+			}
+			var want []time.Duration
+			for _, one := range all {
+				want = append(want, one.answer())
+			}
+			server.idle()
+			time.Sleep(500 * time.Millisecond) // more than a short wait
+			wantRequests(t, s, s.finish(), name, want)
+		})
+	}
+}
+
+// A request that waits for a back end has two bursts, which are one request where
+// such short waits are none.
+func TestRequestsMerge(t *testing.T) {
+	const name = "fn-merge"
+	for _, test := range []struct {
+		merge time.Duration
+		want  int
+	}{{0, 4}, {800 * time.Millisecond, 2}} {
+		t.Run(test.merge.String(), func(t *testing.T) {
+			options := requestsOf(name)
+			options.MergeRequest = test.merge
+			s := collect(t, options)
+			server := startServer(t, name, "recv")
+			var total time.Duration
+			server.idle()
+			for range 2 {
+				one := server.send("20ms+30ms")
+				time.Sleep(60 * time.Millisecond) // more than 20 ms
+				server.idle()
+				one.connection.Write([]byte("back"))
+				total += one.answer()
+				server.idle()
+				time.Sleep(time.Second) // more than merge
+			}
+			rows := s.finish()
+			var got time.Duration
+			for _, row := range rows {
+				got += time.Duration(row.CPUNs)
+				if slept := row.Sleeps > 0 && row.BlockNs > 5e6; slept != (test.want == 2) {
+					t.Errorf("slept %v: %+v", slept, row)
+				}
+			}
+			if len(rows) != test.want || !aboutEqual(got, total) {
+				t.Errorf("%d requests of %v, want %d of %v: %+v", len(rows), got, test.want, total, rows)
+			}
+		})
+	}
+}
+
+// A request that spans windows has a row in each, and its end in the last; one that is
+// over has its end though its thread waits on.
+func TestRequestsLivingComeAgain(t *testing.T) {
+	const name = "fn-spans"
+	options := requestsOf(name)
+	options.Window = 100 * time.Millisecond
+	s := collect(t, options)
+	server := startServer(t, name, "recv")
+	want := server.ask("450ms")
+	time.Sleep(250 * time.Millisecond)
+	rows := s.finish()
+	if len(rows) < 3 {
+		t.Fatalf("%d rows: %+v", len(rows), rows)
+	}
+	for i, row := range rows {
+		last := i == len(rows)-1
+		if row.EndNs.Valid != last || row.Invocation != rows[0].Invocation || i > 0 && row.CPUNs < rows[i-1].CPUNs {
+			t.Errorf("row %d of %d: %+v", i, len(rows), row)
+		}
+		if life := row.BeginNs.Nanos + 100e6 - row.ArrivalNs; !last && row.CPUNs > life+life/10+20e6 {
+			t.Errorf("has run for longer than it lasts: %+v", row)
+		}
+	}
+	wantCPU(t, &rows[len(rows)-1], want)
+}
+
+// A thread that is killed while it serves a request.
+func TestRequestOfAKilledServer(t *testing.T) {
+	const name = "fn-killed"
+	s := collect(t, requestsOf(name))
+	server := startServer(t, name, "recv")
+	server.send("1h")
+	time.Sleep(100 * time.Millisecond)
+	syscall.Kill(server.pid, syscall.SIGKILL)
+	time.Sleep(100 * time.Millisecond)
+	if row := s.one(); !row.EndNs.Valid {
+		t.Errorf("no end: %+v", row)
+	}
+}
+
+func TestRequestsOfTooManyThreads(t *testing.T) {
+	const name = "fn-many"
+	options := requestsOf(name)
+	options.sizes = sizes{Invocations: 1, RingBytes: 4096}
+	s := collect(t, options)
+	for range 2 {
+		server := startServer(t, name, "recv")
+		server.ask("1ms")
+		server.ask("1ms")
+	}
+	s.finish()
+	wantMessage(t, s, "more alive at once than the table holds")
+}
