@@ -55,7 +55,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, LOSSES);
+	__uint(max_entries, COUNTS);
 	__type(key, enum loss);
 	__type(value, u64);
 } lost SEC(".maps");

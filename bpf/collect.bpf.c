@@ -77,6 +77,47 @@ static __always_inline void send_end(struct task_struct *last, struct process *p
 }
 
 /*
+ * follow_process enters a new process into the table. On some kernels the event of
+ * a fork may find the program already running on the CPU, as a program is preempted
+ * like its task there (7.x); then the kernel leaves it out. No switch is left out,
+ * so the first switch to a process makes good for it.
+ */
+static __always_inline bool follow_process(struct task_struct *leader)
+{
+	u64 key = (u64)leader->signal;
+	struct process fresh = {
+		.start_ns = leader->start_time,
+		.exec_id = leader->self_exec_id,
+		.tgid = leader->tgid,
+		.threads = 1,
+	};
+
+	bpf_probe_read_kernel_str(fresh.comm, sizeof(fresh.comm), leader->comm);
+	return !bpf_map_update_elem(&processes, &key, &fresh, BPF_ANY);
+}
+
+/*
+ * find_invoked makes good for events of exec and renaming that were left out: what
+ * they tell can still be seen at the process's first thread.
+ */
+static __always_inline void find_invoked(struct task_struct *task, struct process *proc)
+{
+	struct task_struct *leader = task->group_leader;
+	union {
+		char text[COLLECT_COMM_LEN];
+		u64 words[2];
+	} comm = {};
+	u64 *old = (u64 *)proc->comm;
+
+	bpf_probe_read_kernel_str(comm.text, sizeof(comm.text), leader->comm);
+	if (old[0] != comm.words[0] || old[1] != comm.words[1] || leader->self_exec_id != proc->exec_id) {
+		old[0] = comm.words[0];
+		old[1] = comm.words[1];
+		proc->invoked = 1;
+	}
+}
+
+/*
  * end_thread adds the sums of a thread to those of its process. It is called
  * for each switch away from a thread whose parent may know that it has exited.
  * The first of them is its end: what is left to do takes some us, but the
@@ -111,11 +152,25 @@ static __always_inline void end_thread(struct task_struct *task, u64 now)
 	if (__sync_fetch_and_add(&proc->threads, -1) != 1)
 		return;
 
+	find_invoked(task, proc);
 	/* Send first: one who looks at both then sees it in at least one. */
 	if (proc->invoked)
 		send_end(task, proc, now);
 	key = (u64)task->signal;
 	bpf_map_delete_elem(&processes, &key);
+}
+
+/* see_first_switch is called for the first switch to a thread. */
+static __always_inline void see_first_switch(struct task_struct *task)
+{
+	struct process *proc;
+
+	if (task->pid != task->tgid || task->flags & PF_KTHREAD)
+		return;
+	proc = process_of(task);
+	if (proc && proc->start_ns == task->start_time)
+		return;
+	count_lost(follow_process(task) ? FORKS_RECOVERED : TABLE_FULL);
 }
 
 SEC("tp_btf/sched_switch")
@@ -126,15 +181,15 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	read_clocks(next, now);
 	if (prev->exit_state)
 		end_thread(prev, now);
+	if (next->nvcsw + next->nivcsw == 0)
+		see_first_switch(next);
 	return 0;
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	u64 key = (u64)child->signal;
-	struct process *proc = bpf_map_lookup_elem(&processes, &key);
-	struct process fresh = {};
+	struct process *proc = process_of(child);
 
 	if (child->flags & PF_KTHREAD)
 		return 0;
@@ -145,12 +200,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	}
 	if (proc && proc->invoked)
 		count_lost(END_NOT_SEEN);
-	fresh.start_ns = child->start_time;
-	fresh.tgid = child->tgid;
-	fresh.threads = 1;
-	bpf_probe_read_kernel_str(fresh.comm, sizeof(fresh.comm), child->comm);
-	if (bpf_map_update_elem(&processes, &key, &fresh, BPF_ANY))
-		count_lost(TABLE_FULL);
+	/* If there is no room, it is tried again at the first switch. */
+	follow_process(child);
 	return 0;
 }
 
@@ -204,7 +255,11 @@ int on_living(struct bpf_iter__task *ctx)
 	if (!task)
 		return 0;
 	proc = process_of(task);
-	if (!proc || !proc->invoked)
+	if (!proc)
+		return 0;
+	if (!proc->invoked)
+		find_invoked(task, proc);
+	if (!proc->invoked)
 		return 0;
 	/* Its sums are in the process's, or will be when it leaves the CPU. */
 	if (task->exit_state)

@@ -24,6 +24,7 @@ struct process {
 	__u64 life_ns;
 	__u64 switches;
 	__u64 sleeps;
+	__u64 exec_id; /* of its leader when it was forked */
 	char comm[COLLECT_COMM_LEN];
 	__u32 tgid;
 	__u32 threads; /* that live */
@@ -94,6 +95,8 @@ enum loss {
 	RING_FULL,    /* the end of an invocation */
 	END_NOT_SEEN, /* an invocation whose end was not seen */
 	LOSSES,
+	FORKS_RECOVERED = LOSSES, /* no loss: a fork whose event was not seen */
+	COUNTS,
 };
 
 /* The classes of system calls in the map waits. */
@@ -107,7 +110,7 @@ enum wait {
 
 enum { WAITS = 1024 }; /* system calls, by number */
 
-_Static_assert(sizeof(struct process) == 80, "shared with Go");
+_Static_assert(sizeof(struct process) == 88, "shared with Go");
 _Static_assert(sizeof(struct spell) == 56, "shared with Go");
 _Static_assert(sizeof(struct head) == 136, "shared with Go");
 

@@ -38,10 +38,12 @@ type CollectHead struct {
 type CollectLoss uint32
 
 const (
-	CollectLossTABLE_FULL   CollectLoss = 0
-	CollectLossRING_FULL    CollectLoss = 1
-	CollectLossEND_NOT_SEEN CollectLoss = 2
-	CollectLossLOSSES       CollectLoss = 3
+	CollectLossTABLE_FULL      CollectLoss = 0
+	CollectLossRING_FULL       CollectLoss = 1
+	CollectLossEND_NOT_SEEN    CollectLoss = 2
+	CollectLossLOSSES          CollectLoss = 3
+	CollectLossFORKS_RECOVERED CollectLoss = 3
+	CollectLossCOUNTS          CollectLoss = 4
 )
 
 type CollectProcess struct {
@@ -52,6 +54,7 @@ type CollectProcess struct {
 	LifeNs   uint64
 	Switches uint64
 	Sleeps   uint64
+	ExecId   uint64
 	Comm     [16]int8
 	Tgid     uint32
 	Threads  uint32

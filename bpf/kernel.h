@@ -173,6 +173,7 @@ struct task_struct {
 	struct sched_info sched_info;
 	pid_t pid;
 	pid_t tgid;
+	u64 self_exec_id;     /* counts execs */
 	unsigned long nvcsw;  /* switches away from it, of its own will */
 	unsigned long nivcsw; /* and not */
 	u64 start_time;

@@ -39,7 +39,7 @@ struct {
 
 /* How many bursts were too short to be requests. */
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, u64);
@@ -111,7 +111,7 @@ static __always_inline void send_burst(const struct burst *burst, struct task_st
 	if (end->cpu_ns - burst->begin.cpu_ns < min_request_ns) {
 		count = bpf_map_lookup_elem(&too_short, &zero);
 		if (count)
-			__sync_fetch_and_add(count, 1);
+			++*count;
 		return;
 	}
 	read_burst(burst, task, end, rec);

@@ -20,6 +20,9 @@ type kind struct {
 	perCPU []string
 	// programs are those of tracepoints, in the order in which they are attached.
 	programs []string
+	// recovered are those of the programs all of whose events are found out in
+	// another way where the kernel leaves them out.
+	recovered []string
 	// invoked reads the invocations in the table; nil where it cannot tell them.
 	invoked func(table *ebpf.Map) (map[processID]bool, error)
 	// setUp, if not nil, sets what depends on the options.
@@ -38,10 +41,11 @@ const (
 // attached last: then none is known whose end could be missed.
 var kinds = map[stream.Kind]*kind{
 	stream.Process: {
-		load:     bpf.LoadCollect,
-		table:    bpf.CollectMapProcesses,
-		perCPU:   []string{clocksMap},
-		programs: []string{bpf.CollectProgOnSwitch, bpf.CollectProgOnExec, bpf.CollectProgOnRename, bpf.CollectProgOnFork},
+		load:      bpf.LoadCollect,
+		table:     bpf.CollectMapProcesses,
+		perCPU:    []string{clocksMap},
+		programs:  []string{bpf.CollectProgOnSwitch, bpf.CollectProgOnExec, bpf.CollectProgOnRename, bpf.CollectProgOnFork},
+		recovered: []string{bpf.CollectProgOnExec, bpf.CollectProgOnRename},
 		invoked: readTable(func(_ uint64, p bpf.CollectProcess) (processID, bool) {
 			return processID{uint64(p.Tgid), int64(p.StartNs)}, p.Invoked != 0
 		}),

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"alps/bpf"
@@ -82,9 +83,25 @@ func (t *tracer) Losses() (losses, error) {
 		if err != nil {
 			return l, fmt.Errorf("reading the counts of lost events: %w", err)
 		}
-		l.NotRun += stats.RecursionMisses
+		if !slices.Contains(t.kind.recovered, name) {
+			l.NotRun += stats.RecursionMisses
+		}
 	}
+	recovered, err := t.forksRecovered()
+	if err != nil {
+		return l, err
+	}
+	l.NotRun -= min(l.NotRun, recovered-t.recoveredBefore)
 	return l, nil
+}
+
+// forksRecovered counts the forks whose events were left out and that were seen in
+// another way.
+func (t *tracer) forksRecovered() (count uint64, err error) {
+	if err := t.loaded.Maps[lostMap].Lookup(uint32(bpf.CollectLossFORKS_RECOVERED), &count); err != nil {
+		return 0, fmt.Errorf("reading the counts of lost events: %w", err)
+	}
+	return count, nil
 }
 
 // TooShort counts the bursts that were no requests, of all threads there are.
@@ -92,8 +109,12 @@ func (t *tracer) TooShort() (count uint64, err error) {
 	if t.kind != kinds[stream.Request] {
 		return 0, nil
 	}
-	if err := t.loaded.Maps[bpf.RequestMapTooShort].Lookup(uint32(0), &count); err != nil {
+	var perCPU []uint64
+	if err := t.loaded.Maps[bpf.RequestMapTooShort].Lookup(uint32(0), &perCPU); err != nil {
 		return 0, fmt.Errorf("reading the count of short bursts: %w", err)
+	}
+	for _, n := range perCPU {
+		count += n
 	}
 	return count, nil
 }

@@ -15,8 +15,7 @@ import (
 )
 
 // servers are ways to wait for requests. A request is a duration as text; the server
-// burns that much CPU time and answers what its thread has used for the request, in
-// ns. They call the kernel themselves, as the runtime of Go would have other threads
+// burns that much CPU time and answers what its thread has used, in ns. They call the kernel themselves, as the runtime of Go would have other threads
 // wait.
 var servers = map[string]func(){
 	// One connection, one request after the other.
@@ -78,23 +77,31 @@ func answerOne(connection int) {
 	call(unix.SYS_CLOSE, uintptr(connection), 0, 0, 0, 0, 0)
 }
 
-// answer answers requests until there is none. "20ms+30ms" is one for whose second
-// part it waits for a message of the same connection, as for one of a back end.
+// answer answers requests until there is none: what CPU time was used for it up to
+// now, and for the one before up to when this one was waited for. "20ms+30ms" is one
+// for whose second part it says "half" and waits for a message of the same connection,
+// as for one of a back end.
 func answer(connection int, receive func([]byte) int) {
 	buffer := make([]byte, 64)
+	var before, whole int64
 	for {
+		if before > 0 {
+			whole = cpuTime(unix.CLOCK_THREAD_CPUTIME_ID) - before
+		}
 		n := receive(buffer)
 		if n == 0 {
 			return
 		}
-		before := cpuTime(unix.CLOCK_THREAD_CPUTIME_ID)
+		before = cpuTime(unix.CLOCK_THREAD_CPUTIME_ID)
 		first, second, two := strings.Cut(string(buffer[:n]), "+")
 		burn(duration(first))
 		if two {
-			receive(buffer)
+			half := []byte("half")
+			call(unix.SYS_SENDTO, uintptr(connection), at(half), uintptr(len(half)), unix.MSG_NOSIGNAL, 0, 0)
+			receive(make([]byte, 64))
 			burn(duration(second))
 		}
-		text := fmt.Appendf(nil, "%d", cpuTime(unix.CLOCK_THREAD_CPUTIME_ID)-before)
+		text := fmt.Appendf(nil, "%d %d", cpuTime(unix.CLOCK_THREAD_CPUTIME_ID)-before, whole)
 		call(unix.SYS_SENDTO, uintptr(connection), at(text), uintptr(len(text)), unix.MSG_NOSIGNAL, 0, 0)
 	}
 }
@@ -173,8 +180,9 @@ func (c *client) send(request string) asked {
 	return asked{c.t, connection}
 }
 
-// answer waits for the answer: the CPU time that the request took.
-func (a asked) answer() time.Duration {
+// answer waits for the answer: the CPU time that the request took so far, and that the
+// one before took.
+func (a asked) answer() (used, before time.Duration) {
 	a.t.Helper()
 	buffer := make([]byte, 64)
 	a.connection.SetReadDeadline(time.Now().Add(time.Minute)) // only so that it ends
@@ -183,20 +191,19 @@ func (a asked) answer() time.Duration {
 		a.t.Fatal(err)
 	}
 	a.connection.Close()
-	var used time.Duration
-	if _, err := fmt.Sscan(string(buffer[:n]), &used); err != nil {
+	if _, err := fmt.Sscan(string(buffer[:n]), &used, &before); err != nil {
 		a.t.Fatal(err)
 	}
-	return used
+	return used, before
 }
 
 // ask sends a request, waits for its answer, and then until the server waits for the
 // next.
-func (c *client) ask(request string) time.Duration {
+func (c *client) ask(request string) (used, before time.Duration) {
 	c.t.Helper()
-	used := c.send(request).answer()
+	used, before = c.send(request).answer()
 	c.idle()
-	return used
+	return used, before
 }
 
 // idle waits until the server's first thread sleeps.

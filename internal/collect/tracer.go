@@ -42,12 +42,15 @@ type tracer struct {
 	links  []link.Link
 	living *link.Iter
 	ring   *ringbuf.Reader
+	// recoveredBefore are the forks that were recovered before those were traced.
+	recoveredBefore uint64
 }
 
 // newTracer loads and attaches the kernel side. The invocations that it knows
 // are those that begin from then on.
-func newTracer(o *Options) (_ *tracer, err error) {
-	kind := kinds[o.kind()]
+func newTracer(o *Options) (*tracer, error) { return newTracerOf(kinds[o.kind()], o) }
+
+func newTracerOf(kind *kind, o *Options) (_ *tracer, err error) {
 	spec, err := kind.load()
 	if err != nil {
 		return nil, err
@@ -92,6 +95,9 @@ func newTracer(o *Options) (_ *tracer, err error) {
 			return nil, explain("attaching "+name, err)
 		}
 		t.links = append(t.links, attached)
+	}
+	if t.recoveredBefore, err = t.forksRecovered(); err != nil {
+		return nil, err
 	}
 	return t, nil
 }
