@@ -26,7 +26,7 @@ type sizes struct {
 	RingBytes int
 }
 
-// defaultSizes take 15 MB of kernel memory, and 21 MB for requests. The ring has
+// defaultSizes take 13 to 16 MB of kernel memory, by the kind. The ring has
 // room for 16,000 ended invocations of 256 bytes, drained every drainEvery.
 var defaultSizes = sizes{Invocations: 1 << 16, RingBytes: 4 << 20}
 
