@@ -96,6 +96,7 @@ func TestEveryProcessIsCounted(t *testing.T) {
 func compareAll(t *testing.T, all map[string]*measured) {
 	t.Helper()
 	var cpu, wait, block sums
+	tooLittle := 0
 	for pid, m := range all {
 		if m.row == nil || !m.row.EndNs.Valid {
 			t.Errorf("no end of process %s", pid)
@@ -105,19 +106,27 @@ func compareAll(t *testing.T, all map[string]*measured) {
 		wait.add(int64(m.row.WaitNs), m.waitNs, 0.05)
 		block.add(int64(m.row.BlockNs), m.sleepNs, 0.05)
 		if int64(m.row.BlockNs) < m.sleepNs-1e6 {
-			t.Errorf("process %s slept for %d, and was blocked for less: %+v", pid, m.sleepNs, m.row)
+			tooLittle++
 		}
 	}
 	t.Logf("%d processes; CPU time %v; wait %v; blocked %v", len(all), &cpu, &wait, &block)
-	if math.Abs(cpu.off()) > 0.005 || cpu.bad > 0 {
+	// In an emulator, what a process has yet to do after its parent knows of its end
+	// may take ms, and timers may be very late.
+	few := len(all) / 10
+	if _, bench := os.LookupEnv("ALPS_PROCESSES"); bench {
+		few = 0
+		if math.Abs(block.off()) > 0.05 {
+			t.Errorf("time blocked is off: %v", &block)
+		}
+	}
+	if math.Abs(cpu.off()) > 0.005 || cpu.bad > few {
 		t.Errorf("CPU time is off: %v", &cpu)
 	}
-	if math.Abs(wait.off()) > 0.05 || wait.bad > len(all)/100 {
+	if math.Abs(wait.off()) > 0.05 || wait.bad > few {
 		t.Errorf("wait is off: %v", &wait)
 	}
-	// Timers may be late, in an emulator very late.
-	if _, bench := os.LookupEnv("ALPS_PROCESSES"); bench && math.Abs(block.off()) > 0.05 {
-		t.Errorf("time blocked is off: %v", &block)
+	if tooLittle > few {
+		t.Errorf("%d were blocked for less than they slept", tooLittle)
 	}
 }
 
