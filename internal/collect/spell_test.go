@@ -102,14 +102,6 @@ func schedstatOf(t *testing.T, pid int) (sum schedstat) {
 	return sum
 }
 
-// wantCPU fails the test if an invocation has not this CPU time.
-func wantCPU(t *testing.T, row *stream.Invocation, want time.Duration) {
-	t.Helper()
-	if got := time.Duration(row.CPUNs); !aboutEqual(got, want) {
-		t.Errorf("CPU time %v, the kernel says %v: %+v", got, want, row)
-	}
-}
-
 // A cgroup that gets processes, and has none any more: one spell, whoever of them
 // comes and goes meanwhile.
 func TestSpellFromPopulatedToEmpty(t *testing.T) {
