@@ -44,6 +44,8 @@ bench: ## measure speed and memory; medians of 5 runs
 	@mkdir -p out
 	ALPS_BENCH_ALL=1 $(GO) test -run '^$$' -bench 'Tool|SRPT/sorted|Run$$|Read|Write|Policy/' -benchtime 1x -count 5 -timeout 60m ./cmd/alps-sim ./cmd/alps-tune ./internal/sim ./internal/stream ./internal/tune | tee out/bench.txt
 	$(GO) tool benchstat out/bench.txt
+	@command -v hackbench >/dev/null || echo "make: no hackbench (Debian's package rt-tests): how much slower it gets is left out"
+	ALPS_PROCESSES=10000 ALPS_STORM_SECONDS=60 $(GO) test -count=1 -v -timeout 60m -run 'EveryProcess|ForkStorm' -bench 'Event|Hackbench' -benchtime 1x ./internal/collect | tee out/bench-collect.txt
 
 test: test-native test-vm ## run all tests, those in the virtual machine included
 

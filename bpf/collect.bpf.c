@@ -2,53 +2,25 @@
 
 // SPDX-License-Identifier: (MIT OR GPL-2.0)
 /*
- * alps-collect's kernel side: the CPU time, waits and ends of invocations.
+ * The kernel side of alps-collect where an invocation is a process.
  *
- * The kernel itself keeps exact sums for each thread (se.sum_exec_runtime,
- * sched_info.run_delay). So nothing is added up at a context switch: a
- * thread's sums are taken once, at its end, and those of threads that live are
- * read when user space asks, by the task iterator.
+ * Nothing is added up at a context switch: a thread's sums are taken once, at
+ * its end, and those of threads that live are read when user space asks, by the
+ * task iterator.
  *
  * A process is known by its signal_struct, which all its threads share from
  * fork to the last switch of the last of them, whoever execs and whether or
  * not the leader exited first. It cannot be reused before, as a pid can.
  */
-#include "kernel.h"
-#include "collect.h"
+#include "account.h"
 
-char LICENSE[] SEC("license") = "Dual MIT/GPL";
-
-/* The clock of a CPU's run queue and CLOCK_MONOTONIC, read together. */
-struct clock_pair {
-	u64 monotonic_ns;
-	u64 rq_ns;
-	u64 pad[6]; /* each CPU writes a cache line of its own */
-};
-
-struct record {
-	struct head head;
-	char path[COLLECT_PATH_BYTES + COLLECT_NAME_BYTES];
-};
-
-/* The sizes of the first three are set by user space. */
+/* Its size is set by user space. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
 	__type(key, u64);
 	__type(value, struct process);
 } processes SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4 << 20);
-} ended SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct clock_pair);
-} clocks SEC(".maps");
 
 /* Threads that were pushed off the CPU between their exit and last switch. */
 struct {
@@ -57,31 +29,6 @@ struct {
 	__type(key, u64);
 	__type(value, u8);
 } pushed_off SEC(".maps");
-
-/* Too big for the stack. The iterator can be preempted by a thread's end. */
-enum { SCRATCH_END, SCRATCH_ITERATOR, SCRATCHES };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SCRATCHES);
-	__type(key, u32);
-	__type(value, struct record);
-} scratch SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, LOSSES);
-	__type(key, enum loss);
-	__type(value, u64);
-} lost SEC(".maps");
-
-static __always_inline void count_lost(enum loss cause)
-{
-	u64 *count = bpf_map_lookup_elem(&lost, &cause);
-
-	if (count)
-		__sync_fetch_and_add(count, 1);
-}
 
 static __always_inline struct process *process_of(struct task_struct *task)
 {
@@ -99,80 +46,75 @@ static __always_inline bool is_kernel_made(struct task_struct *task)
 	return task->pid != task->tgid && (task->flags & (PF_IO_WORKER | PF_USER_WORKER));
 }
 
-/*
- * read_path writes the names of a task's cgroup into rec, and sets path_bytes.
- * The cgroup may be removed already; its names live as long as a task, even a
- * dead one, points to it.
- */
-static __always_inline void read_path(struct task_struct *task, struct record *rec)
-{
-	struct kernfs_node *kn = task->cgroups->dfl_cgrp->kn;
-	u32 len = 0;
-
-	rec->head.path_bytes = COLLECT_PATH_TOO_LONG;
-	for (int depth = 0; depth <= COLLECT_PATH_DEPTH; depth++) {
-		struct kernfs_node *parent = kernfs_parent(kn);
-		long n;
-		u32 at;
-
-		if (!parent) {
-			rec->head.path_bytes = len;
-			return;
-		}
-		if (len >= COLLECT_PATH_BYTES)
-			return;
-		/* Says nothing new, but in a form that no compiler can move
-		 * away from where the verifier of 6.1 needs it. */
-		barrier_var(len);
-		at = len & (COLLECT_PATH_BYTES - 1);
-		n = bpf_probe_read_kernel_str(rec->path + at, COLLECT_NAME_BYTES, BPF_CORE_READ(kn, name));
-		if (n <= 0 || n > COLLECT_NAME_BYTES)
-			return;
-		len += n;
-		kn = parent;
-	}
-}
-
 static __always_inline void read_process(struct process *proc, struct record *rec)
 {
 	rec->head = (struct head){
+		.id = proc->tgid,
 		.start_ns = proc->start_ns,
 		.cpu_ns = proc->cpu_ns,
 		.wait_ns = proc->wait_ns,
 		.life_ns = proc->life_ns,
+		.switches = proc->switches,
+		.sleeps = proc->sleeps,
 		.tgid = proc->tgid,
 		.threads = proc->threads,
 	};
 	__builtin_memcpy(rec->head.comm, proc->comm, sizeof(proc->comm));
 }
 
-/* record_bytes is how much of rec is in use, in a form the verifier follows. */
-static __always_inline u32 record_bytes(struct record *rec)
-{
-	s32 path = rec->head.path_bytes;
-
-	if (path < 0)
-		path = 0;
-	if (path > (s32)sizeof(rec->path))
-		path = sizeof(rec->path);
-	return sizeof(rec->head) + path;
-}
-
 /* send_end hands a process whose last thread has ended to user space. */
 static __always_inline void send_end(struct task_struct *last, struct process *proc, u64 now)
 {
-	u32 slot = SCRATCH_END;
+	u32 slot = SCRATCH_SWITCH;
 	struct record *rec = bpf_map_lookup_elem(&scratch, &slot);
 
 	if (!rec)
 		return;
 	read_process(proc, rec);
 	rec->head.end_ns = now;
-	read_path(last, rec);
-	/* User space looks in from time to time; waking it up would cost the
-	 * functions a context switch for each end. */
-	if (bpf_ringbuf_output(&ended, rec, record_bytes(rec), BPF_RB_NO_WAKEUP))
-		count_lost(RING_FULL);
+	read_path(last->cgroups->dfl_cgrp, rec);
+	send(rec);
+}
+
+/*
+ * follow_process enters a new process into the table. On some kernels the event of
+ * a fork may find the program already running on the CPU, as a program is preempted
+ * like its task there (7.x); then the kernel leaves it out. No switch is left out,
+ * so the first switch to a process makes good for it.
+ */
+static __always_inline bool follow_process(struct task_struct *leader)
+{
+	u64 key = (u64)leader->signal;
+	struct process fresh = {
+		.start_ns = leader->start_time,
+		.exec_id = leader->self_exec_id,
+		.tgid = leader->tgid,
+		.threads = 1,
+	};
+
+	bpf_probe_read_kernel_str(fresh.comm, sizeof(fresh.comm), leader->comm);
+	return !bpf_map_update_elem(&processes, &key, &fresh, BPF_ANY);
+}
+
+/*
+ * find_invoked makes good for events of exec and renaming that were left out: what
+ * they tell can still be seen at the process's first thread.
+ */
+static __always_inline void find_invoked(struct task_struct *task, struct process *proc)
+{
+	struct task_struct *leader = task->group_leader;
+	union {
+		char text[COLLECT_COMM_LEN];
+		u64 words[2];
+	} comm = {};
+	u64 *old = (u64 *)proc->comm;
+
+	bpf_probe_read_kernel_str(comm.text, sizeof(comm.text), leader->comm);
+	if (old[0] != comm.words[0] || old[1] != comm.words[1] || leader->self_exec_id != proc->exec_id) {
+		old[0] = comm.words[0];
+		old[1] = comm.words[1];
+		proc->invoked = 1;
+	}
 }
 
 /*
@@ -185,10 +127,11 @@ static __always_inline void send_end(struct task_struct *last, struct process *p
 static __always_inline void end_thread(struct task_struct *task, u64 now)
 {
 	struct process *proc = process_of(task);
+	bool dead = task_state(task) & TASK_DEAD;
 	u64 key = (u64)task;
 	u8 yes = 1;
 
-	if (task_state(task) & TASK_DEAD) {
+	if (dead) {
 		if (!bpf_map_delete_elem(&pushed_off, &key))
 			return; /* it has been counted */
 		if (!proc)
@@ -203,9 +146,13 @@ static __always_inline void end_thread(struct task_struct *task, u64 now)
 		return;
 	__sync_fetch_and_add(&proc->wait_ns, task->sched_info.run_delay);
 	__sync_fetch_and_add(&proc->life_ns, now - task->start_time);
+	__sync_fetch_and_add(&proc->switches, task->nvcsw + task->nivcsw);
+	/* To leave for good is no sleep. */
+	__sync_fetch_and_add(&proc->sleeps, task->nvcsw - dead);
 	if (__sync_fetch_and_add(&proc->threads, -1) != 1)
 		return;
 
+	find_invoked(task, proc);
 	/* Send first: one who looks at both then sees it in at least one. */
 	if (proc->invoked)
 		send_end(task, proc, now);
@@ -213,21 +160,17 @@ static __always_inline void end_thread(struct task_struct *task, u64 now)
 	bpf_map_delete_elem(&processes, &key);
 }
 
-/* read_clocks pairs the clocks of this CPU, where a task begins to run. */
-static __always_inline void read_clocks(struct task_struct *next, u64 now)
+/* see_first_switch is called for the first switch to a thread. */
+static __always_inline void see_first_switch(struct task_struct *task)
 {
-	struct rq *rq = task_rq(next);
-	struct clock_pair *pair;
-	u32 cpu;
+	struct process *proc;
 
-	if (!rq)
+	if (task->pid != task->tgid || task->flags & PF_KTHREAD)
 		return;
-	cpu = rq_cpu(rq);
-	pair = bpf_map_lookup_elem(&clocks, &cpu);
-	if (!pair)
+	proc = process_of(task);
+	if (proc && proc->start_ns == task->start_time)
 		return;
-	pair->monotonic_ns = now;
-	pair->rq_ns = rq->clock;
+	count_lost(follow_process(task) ? FORKS_RECOVERED : TABLE_FULL);
 }
 
 SEC("tp_btf/sched_switch")
@@ -238,15 +181,15 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	read_clocks(next, now);
 	if (prev->exit_state)
 		end_thread(prev, now);
+	if (next->nvcsw + next->nivcsw == 0)
+		see_first_switch(next);
 	return 0;
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	u64 key = (u64)child->signal;
-	struct process *proc = bpf_map_lookup_elem(&processes, &key);
-	struct process fresh = {};
+	struct process *proc = process_of(child);
 
 	if (child->flags & PF_KTHREAD)
 		return 0;
@@ -257,12 +200,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	}
 	if (proc && proc->invoked)
 		count_lost(END_NOT_SEEN);
-	fresh.start_ns = child->start_time;
-	fresh.tgid = child->tgid;
-	fresh.threads = 1;
-	bpf_probe_read_kernel_str(fresh.comm, sizeof(fresh.comm), child->comm);
-	if (bpf_map_update_elem(&processes, &key, &fresh, BPF_ANY))
-		count_lost(TABLE_FULL);
+	/* If there is no room, it is tried again at the first switch. */
+	follow_process(child);
 	return 0;
 }
 
@@ -302,39 +241,6 @@ int BPF_PROG(on_rename, struct task_struct *task, const char *name)
 	return 0;
 }
 
-/*
- * add_unbooked adds what the kernel's sums do not have yet: they grow at ticks
- * and switches, so those of a thread that runs or waits right now are up to
- * 10 ms old. The run queue's own clock stands still between ticks as well; it
- * is carried on by CLOCK_MONOTONIC from where both were last read together.
- */
-static __always_inline void add_unbooked(struct task_struct *task, u64 now, struct record *rec)
-{
-	u64 queued = task->sched_info.last_queued;
-	struct rq *rq = task_rq(task);
-	struct clock_pair *pair;
-	s64 rq_now, unbooked;
-	u32 cpu;
-
-	if (!rq)
-		return;
-	cpu = rq_cpu(rq);
-	pair = bpf_map_lookup_elem(&clocks, &cpu);
-	if (!pair || !pair->monotonic_ns)
-		return;
-	rq_now = pair->rq_ns + (now - pair->monotonic_ns);
-	if (task_on_cpu(task)) {
-		/* clock_task leaves out interrupts and stolen time, and so
-		 * does exec_start; both were read at the time of clock. */
-		unbooked = rq_now - (s64)rq->clock + (s64)(rq->clock_task - task->se.exec_start);
-		/* A tick in between has booked it. */
-		if (unbooked > 0 && task->se.sum_exec_runtime == rec->head.thread_cpu_ns)
-			rec->head.thread_cpu_ns += unbooked;
-	} else if (queued && rq_now > (s64)queued) {
-		rec->head.thread_wait_ns += rq_now - queued;
-	}
-}
-
 /* Writes a record for each living thread of an invocation. */
 SEC("iter/task")
 int on_living(struct bpf_iter__task *ctx)
@@ -343,12 +249,17 @@ int on_living(struct bpf_iter__task *ctx)
 	u32 slot = SCRATCH_ITERATOR;
 	struct process *proc;
 	struct record *rec;
+	struct use use;
 	u64 now;
 
 	if (!task)
 		return 0;
 	proc = process_of(task);
-	if (!proc || !proc->invoked)
+	if (!proc)
+		return 0;
+	if (!proc->invoked)
+		find_invoked(task, proc);
+	if (!proc->invoked)
 		return 0;
 	/* Its sums are in the process's, or will be when it leaves the CPU. */
 	if (task->exit_state)
@@ -358,11 +269,13 @@ int on_living(struct bpf_iter__task *ctx)
 		return 0;
 	now = bpf_ktime_get_ns();
 	read_process(proc, rec);
-	rec->head.thread_cpu_ns = task->se.sum_exec_runtime;
-	rec->head.thread_wait_ns = task->sched_info.run_delay;
+	read_use(task, now, &use);
+	rec->head.thread_cpu_ns = use.cpu_ns;
+	rec->head.thread_wait_ns = use.wait_ns;
 	rec->head.thread_life_ns = now - task->start_time;
-	add_unbooked(task, now, rec);
-	read_path(task, rec);
+	rec->head.thread_switches = use.switches;
+	rec->head.thread_sleeps = use.sleeps;
+	read_path(task->cgroups->dfl_cgrp, rec);
 	bpf_seq_write(ctx->meta->seq, rec, record_bytes(rec));
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
 /*
- * What collect.bpf.c hands to package collect. All times are nanoseconds;
- * points in time are on CLOCK_MONOTONIC.
+ * What the programs of alps-collect hand to package collect, whatever the kind
+ * of invocation. All times are nanoseconds; points in time are on
+ * CLOCK_MONOTONIC.
  */
 #ifndef ALPS_COLLECT_H
 #define ALPS_COLLECT_H
@@ -21,6 +22,9 @@ struct process {
 	__u64 cpu_ns;
 	__u64 wait_ns;
 	__u64 life_ns;
+	__u64 switches;
+	__u64 sleeps;
+	__u64 exec_id; /* of its leader when it was forked */
 	char comm[COLLECT_COMM_LEN];
 	__u32 tgid;
 	__u32 threads; /* that live */
@@ -28,26 +32,57 @@ struct process {
 	__u32 pad;
 };
 
+/* A burst of a thread between two waits for a request. */
+struct burst {
+	__u64 state; /* enum burst_state in the low bits, above them a count of changes */
+	__u64 thread_start_ns;
+	__u64 start_ns;
+	__u64 wait_ns; /* when the wait began */
+	/* The thread's sums when the burst began, and when the wait did. */
+	struct use {
+		__u64 cpu_ns;
+		__u64 wait_ns;
+		__u64 switches;
+		__u64 sleeps;
+	} begin, end;
+	__u32 tid;
+	__u32 pad;
+};
+
+/* A spell of a cgroup that is neither frozen nor empty. */
+struct spell {
+	__u64 start_ns;
+	__u64 freeze_ns; /* 0, or when it was told to freeze */
+	struct use used; /* by stints on a CPU that are over */
+	__u32 tgid;      /* of one of its processes */
+	__u32 pad;
+};
+
 /*
- * Of a process that has ended, one head with its totals. Of one that lives,
- * one head for each of its threads: the totals of the threads that have ended
- * so far, the same in each head, and the thread's own use beside them.
+ * Of an invocation that has ended, one head with its totals. Of one that lives,
+ * one head for each of its threads: the totals so far, the same in each head,
+ * and what the thread adds to them beside it. Of a process the totals are those
+ * of the threads that have ended, of a cgroup those of stints on a CPU that are
+ * over; a request is of one thread, which has it all.
  *
- * After the head come path_bytes bytes: the names of the process's cgroup,
- * each with its NUL, from the cgroup itself up to below the root.
+ * After the head come path_bytes bytes: the names of the cgroup, each with its
+ * NUL, from the cgroup itself up to below the root.
  */
 struct head {
+	__u64 id; /* the process's pid, the thread's, or the cgroup's id */
 	__u64 start_ns;
 	__u64 end_ns; /* 0: it lives */
-	/* Sums over the threads that have ended. */
 	__u64 cpu_ns;
-	__u64 wait_ns; /* runnable, not running */
-	__u64 life_ns; /* from a thread's start to its end */
-	/* Of one thread that lives. */
+	__u64 wait_ns;  /* runnable, not running */
+	__u64 life_ns;  /* from a thread's start to its end, or the invocation's */
+	__u64 switches; /* away from a CPU */
+	__u64 sleeps;   /* those of them that were of its own will */
 	__u64 thread_cpu_ns;
 	__u64 thread_wait_ns;
 	__u64 thread_life_ns;
-	__u32 tgid;
+	__u64 thread_switches;
+	__u64 thread_sleeps;
+	__u32 tgid;    /* of a cgroup: one of its processes */
 	__u32 threads; /* that live */
 	__s32 path_bytes;
 	__u32 pad;
@@ -56,13 +91,27 @@ struct head {
 
 /* What was lost in the kernel, by cause: the keys of the map lost. */
 enum loss {
-	TABLE_FULL,   /* a process that was never followed */
-	RING_FULL,    /* the end of a process */
-	END_NOT_SEEN, /* a process whose end was not seen */
+	TABLE_FULL,   /* an invocation that was never followed */
+	RING_FULL,    /* the end of an invocation */
+	END_NOT_SEEN, /* an invocation whose end was not seen */
 	LOSSES,
+	FORKS_RECOVERED = LOSSES, /* no loss: a fork whose event was not seen */
+	COUNTS,
 };
 
-_Static_assert(sizeof(struct process) == 64, "shared with Go");
-_Static_assert(sizeof(struct head) == 96, "shared with Go");
+/* The classes of system calls in the map waits. */
+enum wait {
+	WAIT_NONE,
+	WAIT_CONNECTION, /* for a connection: one that comes is a request */
+	WAIT_EVENTS,     /* for any of several: what comes is a request */
+	WAIT_MESSAGE,    /* for one: it is a request if the thread slept for it */
+	WAIT_READ,       /* the same, of a file that may be no socket */
+};
+
+enum { WAITS = 1024 }; /* system calls, by number */
+
+_Static_assert(sizeof(struct process) == 88, "shared with Go");
+_Static_assert(sizeof(struct spell) == 56, "shared with Go");
+_Static_assert(sizeof(struct head) == 136, "shared with Go");
 
 #endif

@@ -14,42 +14,52 @@ import (
 )
 
 type CollectHead struct {
-	_            structs.HostLayout
-	StartNs      uint64
-	EndNs        uint64
-	CpuNs        uint64
-	WaitNs       uint64
-	LifeNs       uint64
-	ThreadCpuNs  uint64
-	ThreadWaitNs uint64
-	ThreadLifeNs uint64
-	Tgid         uint32
-	Threads      uint32
-	PathBytes    int32
-	Pad          uint32
-	Comm         [16]int8
+	_              structs.HostLayout
+	Id             uint64
+	StartNs        uint64
+	EndNs          uint64
+	CpuNs          uint64
+	WaitNs         uint64
+	LifeNs         uint64
+	Switches       uint64
+	Sleeps         uint64
+	ThreadCpuNs    uint64
+	ThreadWaitNs   uint64
+	ThreadLifeNs   uint64
+	ThreadSwitches uint64
+	ThreadSleeps   uint64
+	Tgid           uint32
+	Threads        uint32
+	PathBytes      int32
+	Pad            uint32
+	Comm           [16]int8
 }
 
 type CollectLoss uint32
 
 const (
-	CollectLossTABLE_FULL   CollectLoss = 0
-	CollectLossRING_FULL    CollectLoss = 1
-	CollectLossEND_NOT_SEEN CollectLoss = 2
-	CollectLossLOSSES       CollectLoss = 3
+	CollectLossTABLE_FULL      CollectLoss = 0
+	CollectLossRING_FULL       CollectLoss = 1
+	CollectLossEND_NOT_SEEN    CollectLoss = 2
+	CollectLossLOSSES          CollectLoss = 3
+	CollectLossFORKS_RECOVERED CollectLoss = 3
+	CollectLossCOUNTS          CollectLoss = 4
 )
 
 type CollectProcess struct {
-	_       structs.HostLayout
-	StartNs uint64
-	CpuNs   uint64
-	WaitNs  uint64
-	LifeNs  uint64
-	Comm    [16]int8
-	Tgid    uint32
-	Threads uint32
-	Invoked uint32
-	Pad     uint32
+	_        structs.HostLayout
+	StartNs  uint64
+	CpuNs    uint64
+	WaitNs   uint64
+	LifeNs   uint64
+	Switches uint64
+	Sleeps   uint64
+	ExecId   uint64
+	Comm     [16]int8
+	Tgid     uint32
+	Threads  uint32
+	Invoked  uint32
+	Pad      uint32
 }
 
 // Names of all BPF objects in the ELF.

@@ -55,7 +55,7 @@ struct path {
 	struct dentry *dentry;
 };
 
-struct file {
+struct file___path {
 	struct path f_path;
 };
 
@@ -65,7 +65,7 @@ struct fs_struct {
 
 struct mm_struct {
 	unsigned long arg_start, arg_end, env_start, env_end;
-	struct file *exe_file;
+	struct file___path *exe_file;
 };
 
 typedef struct {

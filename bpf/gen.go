@@ -5,6 +5,8 @@ package bpf
 
 //go:generate go tool bpf2go -cc clang-19 -target bpfel -cflags "-O2 -g -Wall -Werror -mcpu=v3" -no-global-types -type process -type head -type loss Collect collect.bpf.c
 //go:generate go tool bpf2go -cc clang-19 -target bpfel -cflags "-O2 -g -Wall -Werror -mcpu=v3" -no-global-types Sched sched.bpf.c
+//go:generate go tool bpf2go -cc clang-19 -target bpfel -cflags "-O2 -g -Wall -Werror -mcpu=v3" -no-global-types -type spell Cgroup cgroup.bpf.c
+//go:generate go tool bpf2go -cc clang-19 -target bpfel -cflags "-O2 -g -Wall -Werror -mcpu=v3" -no-global-types -type wait Request request.bpf.c
 //go:generate go tool bpf2go -cc clang-19 -target bpfel -cflags "-O2 -g -Wall -Werror -mcpu=v3" -no-global-types -type exec -type place Exec exec.bpf.c
 
 import "hash/fnv"

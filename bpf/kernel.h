@@ -79,6 +79,10 @@ enum {
 #define PF_USER_WORKER 0x00004000 /* the same for vhost, since 6.4 */
 #define PF_KTHREAD 0x00200000
 
+/* linux/stat.h */
+#define S_IFMT 00170000
+#define S_IFSOCK 0140000
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct kernfs_node {
@@ -92,10 +96,26 @@ struct kernfs_node___parent {
 	struct kernfs_node *parent;
 };
 
+struct cgroup_freezer_state {
+	bool e_freeze; /* it or one above it is to be frozen; an int before 6.18 */
+};
+
+struct cgroup_subsys_state {
+	int nr_populated_csets; /* since 7.x */
+	int id;
+};
+
 struct cgroup {
+	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
+	struct cgroup_freezer_state freezer;
 	int level;
 	struct cgroup *ancestors[]; /* since 6.1; [level] is the cgroup itself */
+};
+
+/* cgroup before 7.x. */
+struct cgroup___populated {
+	int nr_populated_csets;
 };
 
 struct css_set {
@@ -124,10 +144,6 @@ struct sched_info {
 };
 
 struct signal_struct;
-
-struct cgroup_subsys_state {
-	int id;
-};
 
 /* A cgroup of the cpu controller, with CONFIG_FAIR_GROUP_SCHED. */
 struct task_group {
@@ -165,17 +181,49 @@ struct task_struct {
 	struct sched_info sched_info;
 	pid_t pid;
 	pid_t tgid;
+	u64 self_exec_id;     /* counts execs */
+	unsigned long nvcsw;  /* switches away from it, of its own will */
+	unsigned long nivcsw; /* and not */
 	u64 start_time;
 	struct task_struct *group_leader;
 	char comm[TASK_COMM_LEN];
 	struct signal_struct *signal;
 	struct css_set *cgroups;
 	struct task_group *sched_task_group; /* with CONFIG_CGROUP_SCHED */
+	struct files_struct *files;
 };
 
 /* task_struct before 5.14. */
 struct task_struct___state {
 	volatile long state;
+};
+
+struct inode {
+	unsigned short i_mode;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+/* Of x86 and of arm64. */
+struct pt_regs {
+	unsigned long di;
+	unsigned long orig_ax;
+};
+
+struct pt_regs___arm64 {
+	u64 orig_x0;
+	s32 syscallno;
 };
 
 struct bpf_iter_meta {
@@ -216,6 +264,42 @@ static __always_inline struct rq *task_rq(struct task_struct *task)
 	if (!bpf_core_field_exists(task->se.cfs_rq) || !bpf_core_field_exists(((struct cfs_rq *)0)->rq))
 		return NULL;
 	return task->se.cfs_rq->rq;
+}
+
+/* cgroup_has_processes tells whether there are some in it, and not only below. */
+static __always_inline bool cgroup_has_processes(struct cgroup *cgroup)
+{
+	struct cgroup___populated *old = (void *)cgroup;
+
+	if (bpf_core_field_exists(old->nr_populated_csets))
+		return BPF_CORE_READ(old, nr_populated_csets) > 0;
+	return BPF_CORE_READ(cgroup, self.nr_populated_csets) > 0;
+}
+
+/* cgroup_is_to_freeze tells whether a cgroup is frozen, or told to be. */
+static __always_inline bool cgroup_is_to_freeze(struct cgroup *cgroup)
+{
+	return BPF_CORE_READ_BITFIELD(cgroup, freezer.e_freeze);
+}
+
+/* syscall_number is that of the system call that is over. */
+static __always_inline long syscall_number(struct pt_regs *regs)
+{
+	struct pt_regs___arm64 *arm64 = (void *)regs;
+
+	if (bpf_core_field_exists(regs->orig_ax))
+		return BPF_CORE_READ(regs, orig_ax);
+	return BPF_CORE_READ(arm64, syscallno);
+}
+
+/* first_argument is that of the system call that is over. */
+static __always_inline unsigned long first_argument(struct pt_regs *regs)
+{
+	struct pt_regs___arm64 *arm64 = (void *)regs;
+
+	if (bpf_core_field_exists(regs->di))
+		return BPF_CORE_READ(regs, di);
+	return BPF_CORE_READ(arm64, orig_x0);
 }
 
 /* rq_cpu is the number of a run queue's CPU. */

@@ -159,7 +159,7 @@ func TestSignalsEndTheWindow(t *testing.T) {
 		if err := tool.Wait(); err != nil || tool.stderr.Len() > 0 {
 			t.Errorf("%v: %v, stderr %q", signal, err, tool.stderr)
 		}
-		row := regexp.MustCompile(`^\d+,1,fn-signal,comm:fn-signal,\d+-\d+,\d+,\d+,,\d+,\d+,\d+,[\d.]+(,\d+)*\n$`)
+		row := regexp.MustCompile(`^\d+,1,fn-signal,comm:fn-signal,\d+-\d+,\d+,\d+,,\d+,\d+,\d+,[\d.]+(,\d+)*,process\n$`)
 		if !row.Match(rest) {
 			t.Errorf("%v: rows %q, want one that lives", signal, rest)
 		}
@@ -205,6 +205,76 @@ func TestReaderThatGoesAway(t *testing.T) {
 	}
 	function.Process.Kill()
 	function.Wait()
+}
+
+// A cgroup so deep is one that the tool cannot tell.
+func TestStrict(t *testing.T) {
+	cgroup := deepCgroup(t)
+	for _, test := range []struct {
+		args []string
+		want int
+	}{{nil, 0}, {[]string{"--strict"}, 1}} {
+		tool := collecting(t, append(test.args, "--window=1h", "--under=/alps-deep")...)
+		function := self(t, "fn-deep", "function")
+		function.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: cgroup}
+		if err := function.Start(); err != nil {
+			t.Fatal(err)
+		}
+		function.Process.Kill()
+		function.Wait()
+		if err := tool.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, tool.rest)
+		tool.Wait()
+		const lost = "alps-collect: lost in all: 1 invocations (cgroup path longer than 1024 bytes or 32 levels)\n"
+		if got := tool.stderr.String(); tool.ProcessState.ExitCode() != test.want || !strings.HasSuffix(got, lost) || strings.Count(got, "\n") != 2 {
+			t.Errorf("%v: exit status %d, stderr %q", test.args, tool.ProcessState.ExitCode(), got)
+		}
+	}
+}
+
+// deepCgroup makes a cgroup of more levels than the tool can tell, and returns a
+// descriptor of it.
+func deepCgroup(t *testing.T) int {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dir string
+	for line := range strings.Lines(string(mounts)) {
+		if fields := strings.Fields(line); fields[2] == "cgroup2" {
+			dir = fields[1]
+		}
+	}
+	if dir == "" || os.Geteuid() != 0 {
+		t.Skip("needs root and a cgroup v2 hierarchy")
+	}
+	dir += "/alps-deep"
+	for range 40 {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		level := dir
+		t.Cleanup(func() {
+			// A dead process may be in it for a moment.
+			for range 500 {
+				if os.Remove(level) == nil {
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			t.Errorf("%s is left", level)
+		})
+		dir += "/d"
+	}
+	fd, err := unix.Open(strings.TrimSuffix(dir, "/d"), unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	return fd
 }
 
 // needTool skips a test where the tool cannot work.

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"bufio"
 	"fmt"
 	"os"
 	"os/exec"
@@ -71,6 +72,25 @@ var bodies = map[string]func(args []string){
 		})
 		syscall.Syscall(syscall.SYS_EXIT, 0, 0, 0)
 	},
+	// nap N times, for a moment.
+	"nap": func(args []string) {
+		n, _ := strconv.Atoi(args[0])
+		for range n {
+			nap := unix.Timespec{Nsec: 200_000}
+			syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&nap)), 0, 0)
+		}
+	},
+	// serve: for each line, a duration of CPU time, burns it on the first thread and
+	// says what CPU time the process has used in ns.
+	"serve": func([]string) {
+		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+			burn(duration(in.Text()))
+			fmt.Println(cpuTime(unix.CLOCK_PROCESS_CPUTIME_ID))
+		}
+	},
+	// requests HOW: serves requests of file 3 on the first thread, as servers of that
+	// kind do.
+	"requests": func(args []string) { servers[args[0]]() },
 	// exec BODY...: goes on as another program.
 	"exec": func(args []string) { become(args) },
 	// execthread DURATION BODY...: burns, then a thread that is not the

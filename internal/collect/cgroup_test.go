@@ -3,6 +3,7 @@ package collect
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -59,17 +60,23 @@ func removeCgroup(t *testing.T, dir string) {
 	t.Error(err)
 }
 
-// runIn runs a body that is in a cgroup from its first instruction.
-func runIn(t *testing.T, dir, name string, words ...string) time.Duration {
+// bodyIn is a body that is in a cgroup from its first instruction.
+func bodyIn(t *testing.T, dir, name string, words ...string) *exec.Cmd {
 	t.Helper()
 	cgroup, err := os.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer cgroup.Close()
+	t.Cleanup(func() { cgroup.Close() })
 	cmd := body(t, name, words...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(cgroup.Fd())}
-	return run(t, cmd)
+	return cmd
+}
+
+// runIn runs such a body.
+func runIn(t *testing.T, dir, name string, words ...string) time.Duration {
+	t.Helper()
+	return run(t, bodyIn(t, dir, name, words...))
 }
 
 func TestClassIsTheCgroup(t *testing.T) {

@@ -158,7 +158,7 @@ func TestLivingComeAgain(t *testing.T) {
 func TestTimesAreCountedToTheEdge(t *testing.T) {
 	const name = "fn-edge"
 	needKernel(t)
-	traced, err := newTracer(defaultSizes)
+	traced, err := newTracer(&Options{sizes: defaultSizes})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,18 +330,23 @@ func TestLostEventsAreCounted(t *testing.T) {
 	t.Run("table full", func(t *testing.T) {
 		const name = "fn-table"
 		options := byComm(name)
-		options.sizes = sizes{Processes: 2, RingBytes: 4096}
+		options.sizes = sizes{Invocations: 2, RingBytes: 4096}
 		s := collect(t, options)
 		for range 16 {
 			start(t, body(t, name, "sleep"))
 		}
-		s.finish()
+		rows := s.finish()
 		wantMessage(t, s, "more alive at once than the table holds")
+		for _, row := range rows {
+			if row.Lost == 0 {
+				t.Errorf("nothing in the column lost: %+v", row)
+			}
+		}
 	})
 	t.Run("ring full", func(t *testing.T) {
 		const name = "fn-ring"
 		options := byComm(name)
-		options.sizes = sizes{Processes: 1024, RingBytes: 4096}
+		options.sizes = sizes{Invocations: 1024, RingBytes: 4096}
 		s := collect(t, options)
 		// A fork that renames itself ends within µs; 100 of them fill the
 		// page before the collector looks. It cannot look while the starters, of

@@ -3,6 +3,7 @@ package collect
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -20,13 +21,14 @@ const never = 1 << 30
 type oneEnd struct {
 	exits, sent, removed int
 
-	onLiving func() // called while the living are read
+	onLiving func()   // called while the living are read
+	living   *process // instead of theOne
 
 	calls int
 	taken bool
 }
 
-var theOne = process{processID: processID{TGID: 7, StartNs: 100}, Comm: "fn", Cgroup: "/", LifeNs: 5}
+var theOne = process{processID: processID{Number: 7, StartNs: 100}, Comm: "fn", Cgroup: "/", LifeNs: 5}
 
 func (k *oneEnd) Invoked() (map[processID]bool, error) {
 	k.calls++
@@ -43,6 +45,9 @@ func (k *oneEnd) Living() (map[processID]process, error) {
 	}
 	if k.calls >= k.exits {
 		return map[processID]process{}, nil
+	}
+	if k.living != nil {
+		return map[processID]process{k.living.processID: *k.living}, nil
 	}
 	return map[processID]process{theOne.processID: theOne}, nil
 }
@@ -70,7 +75,7 @@ func newTestCollector(t *testing.T, kernel kernelSide, out, messages io.Writer) 
 		kernel:   kernel,
 		out:      stream.NewWriter[stream.Invocation](out),
 		messages: messages,
-		window:   newWindow(classifier),
+		window:   newWindow(stream.Process, classifier),
 		cpus:     []int{0},
 	}
 }
@@ -138,12 +143,15 @@ func TestStopWhileAWindowIsClosed(t *testing.T) {
 func TestEndAfterTheLastWindowIsALoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var messages bytes.Buffer
-		kernel := &oneEnd{exits: 1, sent: never, removed: never}
-		if err := newTestCollector(t, kernel, io.Discard, &messages).run(t.Context(), 100*time.Millisecond, 3); err != nil {
+		c := newTestCollector(t, &oneEnd{exits: 1, sent: never, removed: never}, io.Discard, &messages)
+		if err := errors.Join(c.run(t.Context(), 100*time.Millisecond, 3), c.tellAll(false)); err != nil {
 			t.Fatal(err)
 		}
 		if got := messages.String(); strings.Count(got, "1 invocations (end not seen)") != 2 {
 			t.Errorf("want it told once, and in all:\n%s", got)
+		}
+		if err := c.tellAll(true); err == nil || err.Error() != "lost in all: 1 invocations (end not seen)" {
+			t.Errorf("strict: error %v", err)
 		}
 	})
 }

@@ -2,9 +2,11 @@ package collect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"alps/bpf"
+	"alps/internal/stream"
 )
 
 // losses counts what the stream should have and has not, by cause.
@@ -46,6 +48,12 @@ func (l losses) minus(earlier losses) losses {
 	}
 }
 
+// sum is how much was lost, by whatever cause.
+func (l losses) sum() uint64 {
+	return l.TableFull + l.RingFull + l.EndNotSeen + l.NotRun + l.PathTooLong + l.WindowFull +
+		l.ClassGone + l.ClassDenied + l.ExecsLost
+}
+
 // String names each cause that lost something; it is empty if none did.
 func (l losses) String() string {
 	var texts []string
@@ -53,7 +61,7 @@ func (l losses) String() string {
 		count uint64
 		text  string
 	}{
-		{l.TableFull, "processes (more alive at once than the table holds)"},
+		{l.TableFull, "invocations (more alive at once than the table holds)"},
 		{l.RingFull, "ends of invocations (ring buffer full)"},
 		{l.EndNotSeen, "invocations (end not seen)"},
 		{l.NotRun, "events (tracing program already running on the CPU)"},
@@ -78,16 +86,47 @@ func (t *tracer) Losses() (losses, error) {
 		bpf.CollectLossRING_FULL:    &l.RingFull,
 		bpf.CollectLossEND_NOT_SEEN: &l.EndNotSeen,
 	} {
-		if err := t.objects.Lost.Lookup(uint32(cause), count); err != nil {
+		if err := t.loaded.Maps[lostMap].Lookup(uint32(cause), count); err != nil {
 			return l, fmt.Errorf("reading the counts of lost events: %w", err)
 		}
 	}
-	for _, program := range t.tracepoints() {
-		stats, err := program.Stats()
+	for _, name := range t.kind.programs {
+		stats, err := t.loaded.Programs[name].Stats()
 		if err != nil {
 			return l, fmt.Errorf("reading the counts of lost events: %w", err)
 		}
-		l.NotRun += stats.RecursionMisses
+		if !slices.Contains(t.kind.recovered, name) {
+			l.NotRun += stats.RecursionMisses
+		}
 	}
+	recovered, err := t.forksRecovered()
+	if err != nil {
+		return l, err
+	}
+	l.NotRun -= min(l.NotRun, recovered-t.recoveredBefore)
 	return l, nil
+}
+
+// forksRecovered counts the forks whose events were left out and that were seen in
+// another way.
+func (t *tracer) forksRecovered() (count uint64, err error) {
+	if err := t.loaded.Maps[lostMap].Lookup(uint32(bpf.CollectLossFORKS_RECOVERED), &count); err != nil {
+		return 0, fmt.Errorf("reading the counts of lost events: %w", err)
+	}
+	return count, nil
+}
+
+// TooShort counts the bursts that were no requests, of all threads there are.
+func (t *tracer) TooShort() (count uint64, err error) {
+	if t.kind != kinds[stream.Request] {
+		return 0, nil
+	}
+	var perCPU []uint64
+	if err := t.loaded.Maps[bpf.RequestMapTooShort].Lookup(uint32(0), &perCPU); err != nil {
+		return 0, fmt.Errorf("reading the count of short bursts: %w", err)
+	}
+	for _, n := range perCPU {
+		count += n
+	}
+	return count, nil
 }

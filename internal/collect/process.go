@@ -18,8 +18,9 @@ type process struct {
 	processID
 	EndNs int64 // 0 while it lives
 	// Sums over its threads, the ended ones included. LifeNs is from the
-	// thread's start to its end, or to now.
+	// thread's start to its end, or to now. Sleeps are among the Switches.
 	CPUNs, WaitNs, LifeNs int64
+	Switches, Sleeps      int64
 	// Comm is the name of the process: that of its leader.
 	Comm string
 	// Cgroup is its path in the v2 hierarchy; "/" is the root, and it is
@@ -27,13 +28,13 @@ type process struct {
 	Cgroup string
 }
 
-// processID identifies a process for as long as the machine runs.
+// processID identifies an invocation for as long as the machine runs.
 type processID struct {
-	TGID    uint32
+	Number  uint64 // of the process, the thread or the cgroup
 	StartNs int64
 }
 
-func (id processID) String() string { return fmt.Sprintf("%d-%d", id.TGID, id.StartNs) }
+func (id processID) String() string { return fmt.Sprintf("%d-%d", id.Number, id.StartNs) }
 
 // blockNs is how long the threads of a process slept, in sum. The clocks of
 // the three terms differ by the time that interrupts and other virtual
@@ -69,11 +70,13 @@ func readRecord(in io.Reader, buffer []byte) (head bpf.CollectHead, names []byte
 // processOf is the process of a record without the use of a living thread.
 func processOf(head *bpf.CollectHead, names []byte) process {
 	return process{
-		processID: processID{TGID: head.Tgid, StartNs: int64(head.StartNs)},
+		processID: processID{Number: head.Id, StartNs: int64(head.StartNs)},
 		EndNs:     int64(head.EndNs),
 		CPUNs:     int64(head.CpuNs),
 		WaitNs:    int64(head.WaitNs),
 		LifeNs:    int64(head.LifeNs),
+		Switches:  int64(head.Switches),
+		Sleeps:    int64(head.Sleeps),
 		Comm:      commOf(&head.Comm),
 		Cgroup:    cgroupOf(head.PathBytes, names),
 	}

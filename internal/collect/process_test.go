@@ -22,9 +22,9 @@ func record(t *testing.T, head bpf.CollectHead, names string) []byte {
 
 func TestReadRecords(t *testing.T) {
 	names := "c\x00b\x00"
-	a := record(t, bpf.CollectHead{Tgid: 7, StartNs: 9, PathBytes: int32(len(names)), Comm: [16]int8{'f', 'n', 0, 'x'}}, names)
-	b := record(t, bpf.CollectHead{Tgid: 8, PathBytes: -1}, "")
-	c := record(t, bpf.CollectHead{Tgid: 9}, "")
+	a := record(t, bpf.CollectHead{Id: 7, StartNs: 9, PathBytes: int32(len(names)), Comm: [16]int8{'f', 'n', 0, 'x'}}, names)
+	b := record(t, bpf.CollectHead{Id: 8, PathBytes: -1}, "")
+	c := record(t, bpf.CollectHead{Id: 9}, "")
 	in := bytes.NewReader(bytes.Join([][]byte{a, b, c}, nil))
 	buffer := make([]byte, headBytes+pathBytes)
 	for _, want := range []process{

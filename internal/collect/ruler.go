@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"alps/internal/rules"
+	"alps/internal/stream"
 )
 
 // ruler finds classes by rules.
@@ -17,6 +20,7 @@ type ruler struct {
 	// looks at new cgroups at once.
 	mu      sync.Mutex
 	matcher *rules.Matcher
+	kind    stream.Kind
 	execs   *execTracer // nil where the rules ask for nothing that it tells
 	// unknown are the processes of the window whose class could not be told,
 	// and why.
@@ -29,8 +33,8 @@ type ruler struct {
 }
 
 // newRuler starts to learn what the rules ask of the processes.
-func newRuler(set *rules.Set) (_ *ruler, err error) {
-	r := &ruler{unknown: map[processID]error{}}
+func newRuler(set *rules.Set, kind stream.Kind) (_ *ruler, err error) {
+	r := &ruler{kind: kind, unknown: map[processID]error{}}
 	if set.Asks(rules.Container, rules.Env, rules.Mount, rules.Exe, rules.Cmdline, rules.UID) {
 		if r.execs, err = newExecTracer(set); err != nil {
 			return nil, err
@@ -96,14 +100,20 @@ func (r *ruler) learn() error {
 	return r.execs.Drain(r.matcher.Learn)
 }
 
-// decide finds the class of a process and its key. Those that cannot be told are
+// decide finds the class of an invocation and its key. Those that cannot be told are
 // counted.
 func (r *ruler) decide(p *process) (class, key string, v verdict) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	id := rules.ID{PID: int(p.TGID), StartNs: p.StartNs}
-	found := r.matcher.Decide(rules.Process{ID: id, Comm: p.Comm, Cgroup: p.Cgroup, Ended: p.EndNs != 0})
-	if p.EndNs != 0 {
+	id := rules.ID{PID: int(p.Number), StartNs: p.StartNs}
+	if r.kind == stream.Cgroup {
+		id.PID = someProcess(p.Cgroup)
+	}
+	ended := p.EndNs != 0
+	// The process of a request, or of a frozen cgroup, is still there.
+	gone := ended && r.kind == stream.Process
+	found := r.matcher.Decide(rules.Process{ID: id, Comm: p.Comm, Cgroup: p.Cgroup, Ended: gone})
+	if ended {
 		r.matcher.Forget(id)
 	}
 	if found.Err != nil {
@@ -115,6 +125,21 @@ func (r *ruler) decide(p *process) (class, key string, v verdict) {
 		return "", "", leftOut
 	}
 	return found.Class, found.Key, taken
+}
+
+// someProcess is a process that is in a cgroup, 0 if none is.
+func someProcess(cgroup string) int {
+	for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+		procs, err := os.ReadFile(mount + cgroup + "/cgroup.procs")
+		if err != nil {
+			continue
+		}
+		first, _, _ := strings.Cut(string(procs), "\n")
+		if pid, err := strconv.Atoi(first); err == nil {
+			return pid
+		}
+	}
+	return 0
 }
 
 // endWindow returns what was lost in the window.

@@ -20,6 +20,11 @@ type Options struct {
 	Window time.Duration
 	// Count is how many windows there are; 0 means no end.
 	Count int
+	// Invocation is what one invocation is; empty means a process.
+	Invocation stream.Kind
+	// MinRequest is the CPU time from which on a burst is a request, and bursts
+	// with a wait of less than MergeRequest between them are one.
+	MinRequest, MergeRequest time.Duration
 	// Class is how classes are found; empty means Auto.
 	Class Class
 	// Rules find the class instead of Class, where there are any.
@@ -28,6 +33,8 @@ type Options struct {
 	Filter Filter
 	// CPUs are those that the functions share.
 	CPUs CPUs
+	// Strict makes an error of a loss, at the end of the run.
+	Strict bool
 
 	sizes sizes // zero: defaultSizes; tests lose events with less
 }
@@ -39,6 +46,9 @@ func (o Options) Check() error {
 		return fmt.Errorf("window of %v: want more than 0", o.Window)
 	case o.Count < 0:
 		return fmt.Errorf("count of %d: want 0 or more", o.Count)
+	}
+	if err := o.checkKind(); err != nil {
+		return err
 	}
 	_, err := newClassifier(o.Class, o.Filter)
 	return err
@@ -60,6 +70,9 @@ func Run(ctx context.Context, options Options, out, messages io.Writer) (err err
 	if options.sizes == (sizes{}) {
 		options.sizes = defaultSizes
 	}
+	if options.kind() == stream.Cgroup {
+		options.Class = ByCgroup
+	}
 	classifier, err := newClassifier(options.Class, options.Filter)
 	if err != nil {
 		return err
@@ -70,7 +83,7 @@ func Run(ctx context.Context, options Options, out, messages io.Writer) (err err
 	c := &collector{
 		out:      stream.NewWriter[stream.Invocation](out),
 		messages: messages,
-		window:   newWindow(classifier),
+		window:   newWindow(options.kind(), classifier),
 	}
 	if c.times, err = readCPUTimes(); err != nil {
 		return err
@@ -84,18 +97,28 @@ func Run(ctx context.Context, options Options, out, messages io.Writer) (err err
 		}
 		// Before the processes are followed, so that of each of them it is told
 		// what it execs.
-		if classifier.rules, err = newRuler(options.Rules); err != nil {
+		if classifier.rules, err = newRuler(options.Rules, options.kind()); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, classifier.rules.Close()) }()
 	}
-	tracer, err := newTracer(options.sizes)
+	tracer, err := newTracer(&options)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, tracer.Close()) }()
 	c.kernel = tracer
-	return c.run(ctx, options.Window, options.Count)
+	if err := c.run(ctx, options.Window, options.Count); err != nil {
+		return err
+	}
+	short, err := tracer.TooShort()
+	if err != nil {
+		return err
+	}
+	if short > 0 {
+		fmt.Fprintf(messages, "%d bursts of less than %v of CPU time were no requests\n", short, options.MinRequest)
+	}
+	return c.tellAll(options.Strict)
 }
 
 // kernelSide is what a run asks of a [tracer].
@@ -119,8 +142,10 @@ type collector struct {
 	// stuck are those that the last window waited for in vain.
 	stuck map[processID]bool
 	// lost is the sum of all windows, lostKernel the part of it that the
-	// kernel side counts.
+	// kernel side counts. lostUntold is that of the windows since the last
+	// that had rows.
 	lost, lostKernel losses
+	lostUntold       uint64
 }
 
 func (c *collector) run(ctx context.Context, length time.Duration, count int) error {
@@ -156,10 +181,20 @@ func (c *collector) run(ctx context.Context, length time.Duration, count int) er
 			end = begin.wall.Add(length)
 		}
 	}
-	if text := c.lost.String(); text != "" {
+	return c.out.Close()
+}
+
+// tellAll says what was lost in all windows, by cause; strict makes an error of it.
+func (c *collector) tellAll(strict bool) error {
+	text := c.lost.String()
+	switch {
+	case text == "":
+	case strict:
+		return fmt.Errorf("lost in all: %s", text)
+	default:
 		fmt.Fprintf(c.messages, "lost in all: %s\n", text)
 	}
-	return c.out.Close()
+	return nil
 }
 
 // instant is a moment on two clocks: the one that numbers the windows, and
@@ -226,13 +261,16 @@ func (c *collector) closeWindow(begin instant, last bool) error {
 	if err != nil {
 		return err
 	}
-	lost := c.window.lost.plus(byClass)
-	rows, next := c.window.close(begin.monotonicNs, len(c.cpus), util)
-	c.window = next
-	if err := c.out.Write(id, rows); err != nil {
+	c.window.lost = c.window.lost.plus(byClass)
+	if err := c.tellLosses(id); err != nil {
 		return err
 	}
-	return c.tellLosses(id, lost)
+	rows, next := c.window.close(begin.monotonicNs, len(c.cpus), util, c.lostUntold)
+	c.window = next
+	if len(rows) > 0 {
+		c.lostUntold = 0
+	}
+	return c.out.Write(id, rows)
 }
 
 // How long a window waits for ending processes. One that takes longer comes in
@@ -300,15 +338,16 @@ func (c *collector) inVain(ending map[processID]bool) bool {
 	return true
 }
 
-// tellLosses says what the window lost; lost is what the collector itself did.
-func (c *collector) tellLosses(id stream.Integer, lost losses) error {
+// tellLosses says what the window lost, and takes it into the counts.
+func (c *collector) tellLosses(id stream.Integer) error {
 	kernel, err := c.kernel.Losses()
 	if err != nil {
 		return err
 	}
-	lost = lost.plus(kernel.minus(c.lostKernel))
+	lost := c.window.lost.plus(kernel.minus(c.lostKernel))
 	c.lostKernel = kernel
 	c.lost = c.lost.plus(lost)
+	c.lostUntold += lost.sum()
 	if text := lost.String(); text != "" {
 		fmt.Fprintf(c.messages, "window %d lost %s\n", id, text)
 	}

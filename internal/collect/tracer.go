@@ -13,21 +13,22 @@ import (
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 
-	"alps/bpf"
+	"alps/internal/stream"
 )
 
 // sizes bounds what the kernel side holds.
 type sizes struct {
-	// Processes is how many may live at once, invocations or not.
-	Processes int
-	// RingBytes holds the processes that have ended since the last look; a
+	// Invocations is how many may live at once, with what may become one: all
+	// processes, all threads that have waited for a request.
+	Invocations int
+	// RingBytes holds the invocations that have ended since the last look; a
 	// power of two of at least a page.
 	RingBytes int
 }
 
-// defaultSizes take 15 MB of kernel memory. The ring has room for 16,000 ended
-// processes of 256 bytes, drained every drainEvery.
-var defaultSizes = sizes{Processes: 1 << 16, RingBytes: 4 << 20}
+// defaultSizes take 13 to 16 MB of kernel memory, by the kind. The ring has
+// room for 16,000 ended invocations of 256 bytes, drained every drainEvery.
+var defaultSizes = sizes{Invocations: 1 << 16, RingBytes: 4 << 20}
 
 // passes is how often the living threads are read before sums that changed
 // meanwhile are taken as they are.
@@ -36,17 +37,21 @@ const passes = 3
 // tracer is the kernel side, loaded and attached. Nothing of it is pinned: it
 // is gone with the process, however that ends.
 type tracer struct {
-	objects bpf.CollectObjects
-	links   []link.Link
-	living  *link.Iter
-	ring    *ringbuf.Reader
-	sizes   sizes
+	kind   *kind
+	loaded *ebpf.Collection
+	links  []link.Link
+	living *link.Iter
+	ring   *ringbuf.Reader
+	// recoveredBefore are the forks that were recovered before those were traced.
+	recoveredBefore uint64
 }
 
-// newTracer loads and attaches the kernel side. The processes that it knows
-// are those forked from then on.
-func newTracer(s sizes) (_ *tracer, err error) {
-	spec, err := bpf.LoadCollect()
+// newTracer loads and attaches the kernel side. The invocations that it knows
+// are those that begin from then on.
+func newTracer(o *Options) (*tracer, error) { return newTracerOf(kinds[o.kind()], o) }
+
+func newTracerOf(kind *kind, o *Options) (_ *tracer, err error) {
+	spec, err := kind.load()
 	if err != nil {
 		return nil, err
 	}
@@ -54,41 +59,47 @@ func newTracer(s sizes) (_ *tracer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	spec.Maps[bpf.CollectMapProcesses].MaxEntries = uint32(s.Processes)
-	spec.Maps[bpf.CollectMapEnded].MaxEntries = uint32(s.RingBytes)
-	spec.Maps[bpf.CollectMapClocks].MaxEntries = uint32(cpus)
+	spec.Maps[kind.table].MaxEntries = uint32(o.sizes.Invocations)
+	spec.Maps[ringMap].MaxEntries = uint32(o.sizes.RingBytes)
+	for _, name := range kind.perCPU {
+		spec.Maps[name].MaxEntries = uint32(cpus)
+	}
 
-	t := &tracer{sizes: s}
+	if kind.setUp != nil {
+		if err := kind.setUp(spec, o); err != nil {
+			return nil, err
+		}
+	}
+
+	t := &tracer{kind: kind}
 	defer func() {
 		if err != nil {
 			t.Close()
 		}
 	}()
-	if err := spec.LoadAndAssign(&t.objects, nil); err != nil {
+	if t.loaded, err = ebpf.NewCollection(spec); err != nil {
 		return nil, explain("loading the eBPF programs", err)
 	}
-	if t.living, err = link.AttachIter(link.IterOptions{Program: t.objects.OnLiving}); err != nil {
+	if t.living, err = link.AttachIter(link.IterOptions{Program: t.loaded.Programs[iteratorProgram]}); err != nil {
 		return nil, explain("attaching the task iterator", err)
 	}
-	if t.ring, err = ringbuf.NewReader(t.objects.Ended); err != nil {
+	if t.ring, err = ringbuf.NewReader(t.loaded.Maps[ringMap]); err != nil {
 		return nil, fmt.Errorf("opening the ring buffer: %w", err)
 	}
 	// From the past, so that reading never waits.
 	t.ring.SetDeadline(time.Unix(1, 0))
 
-	// The fork comes last: then no process is known whose end could be missed.
-	for _, program := range t.tracepoints() {
-		attached, err := link.AttachTracing(link.TracingOptions{Program: program})
+	for _, name := range kind.programs {
+		attached, err := link.AttachTracing(link.TracingOptions{Program: t.loaded.Programs[name]})
 		if err != nil {
-			return nil, explain("attaching "+program.String(), err)
+			return nil, explain("attaching "+name, err)
 		}
 		t.links = append(t.links, attached)
 	}
+	if t.recoveredBefore, err = t.forksRecovered(); err != nil {
+		return nil, err
+	}
 	return t, nil
-}
-
-func (t *tracer) tracepoints() []*ebpf.Program {
-	return []*ebpf.Program{t.objects.OnSwitch, t.objects.OnExec, t.objects.OnRename, t.objects.OnFork}
 }
 
 // Close detaches everything.
@@ -103,7 +114,10 @@ func (t *tracer) Close() error {
 	if t.ring != nil {
 		errs = append(errs, t.ring.Close())
 	}
-	return errors.Join(append(errs, t.objects.Close())...)
+	if t.loaded != nil {
+		t.loaded.Close()
+	}
+	return errors.Join(errs...)
 }
 
 // Ended calls take for each invocation that has ended since the last call.
@@ -129,18 +143,13 @@ func (t *tracer) Ended(take func(process)) error {
 // Invoked returns the invocations in the table. One leaves it after
 // [tracer.Ended] has it.
 func (t *tracer) Invoked() (map[processID]bool, error) {
-	invoked := map[processID]bool{}
-	var key uint64
-	var value bpf.CollectProcess
-	entries := t.objects.Processes.Iterate()
-	for entries.Next(&key, &value) {
-		if value.Invoked != 0 {
-			invoked[processID{TGID: value.Tgid, StartNs: int64(value.StartNs)}] = true
-		}
+	if t.kind.invoked == nil {
+		return map[processID]bool{}, nil
 	}
-	// Forks and exits may change the table faster than it can be read.
-	if err := entries.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) {
-		return nil, fmt.Errorf("reading the table of processes: %w", err)
+	invoked, err := t.kind.invoked(t.loaded.Maps[t.kind.table])
+	// Invocations may begin and end faster than the table can be read.
+	if err != nil && !errors.Is(err, ebpf.ErrIterationAborted) {
+		return nil, fmt.Errorf("reading the table of invocations: %w", err)
 	}
 	return invoked, nil
 }
@@ -160,7 +169,8 @@ func (t *tracer) Living() (map[processID]process, error) {
 }
 
 // readLiving adds up the records of the living threads. It is not steady where
-// a thread ended during the pass, so that it was counted twice or not at all.
+// a thread or a stint ended during the pass, so that it was counted twice or not
+// at all.
 func (t *tracer) readLiving() (found map[processID]process, steady bool, err error) {
 	file, err := t.living.Open()
 	if err != nil {
@@ -169,9 +179,9 @@ func (t *tracer) readLiving() (found map[processID]process, steady bool, err err
 	defer file.Close()
 
 	type seen struct {
-		endedLifeNs uint64
-		threads     int
-		want        uint32
+		cpuNs   uint64 // in all but the living threads, or in all stints but the last
+		threads int
+		want    uint32
 	}
 	steady = true
 	found = map[processID]process{}
@@ -189,13 +199,19 @@ func (t *tracer) readLiving() (found map[processID]process, steady bool, err err
 		s, again := threads[p.processID]
 		if again {
 			p = found[p.processID]
-			steady = steady && s.endedLifeNs == head.LifeNs
+			steady = steady && s.cpuNs == head.CpuNs
 		}
 		p.CPUNs += int64(head.ThreadCpuNs)
 		p.WaitNs += int64(head.ThreadWaitNs)
-		p.LifeNs += int64(head.ThreadLifeNs)
+		if t.kind == kinds[stream.Cgroup] {
+			p.LifeNs = max(p.LifeNs, int64(head.ThreadLifeNs)) // that of the spell
+		} else {
+			p.LifeNs += int64(head.ThreadLifeNs)
+		}
+		p.Switches += int64(head.ThreadSwitches)
+		p.Sleeps += int64(head.ThreadSleeps)
 		found[p.processID] = p
-		threads[p.processID] = seen{endedLifeNs: head.LifeNs, threads: s.threads + 1, want: head.Threads}
+		threads[p.processID] = seen{cpuNs: head.CpuNs, threads: s.threads + 1, want: head.Threads}
 	}
 	for _, s := range threads {
 		// There may be more: threads that the kernel made in the process.

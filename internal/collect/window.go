@@ -9,6 +9,7 @@ import (
 
 // window gathers the invocations of one window.
 type window struct {
+	kind       stream.Kind
 	classifier *classifier
 	rows       map[processID]stream.Invocation
 	// before has the CPU times that the window before reported of
@@ -39,18 +40,23 @@ func (w *window) add(p *process) {
 		ArrivalNs:  stream.Nanos(p.StartNs),
 		// That of a running thread is reckoned at the edge of a window, to
 		// some µs; what was reported is not taken back.
-		CPUNs:   max(stream.Nanos(p.CPUNs), w.before[p.processID]),
-		EndNs:   stream.OptNanos{Nanos: stream.Nanos(p.EndNs), Valid: p.EndNs != 0},
-		WaitNs:  stream.Nanos(p.WaitNs),
-		BlockNs: stream.Nanos(p.blockNs()),
+		CPUNs:    max(stream.Nanos(p.CPUNs), w.before[p.processID]),
+		EndNs:    stream.OptNanos{Nanos: stream.Nanos(p.EndNs), Valid: p.EndNs != 0},
+		WaitNs:   stream.Nanos(p.WaitNs),
+		BlockNs:  stream.Nanos(p.blockNs()),
+		Sleeps:   stream.Whole(p.Sleeps),
+		Switches: stream.Whole(p.Switches),
+		Kind:     w.kind,
 	}
 }
 
-// close returns the rows by arrival, and the window that follows.
-func (w *window) close(beginNs int64, cpus int, utilPct float64) (rows []stream.Invocation, next *window) {
-	next = newWindow(w.classifier)
+// close returns the rows by arrival, and the window that follows. Lost is for the
+// column of that name.
+func (w *window) close(beginNs int64, cpus int, utilPct float64, lost uint64) (rows []stream.Invocation, next *window) {
+	next = newWindow(w.kind, w.classifier)
 	for id, row := range w.rows {
 		row.CPUs, row.UtilPct = stream.Count(cpus), stream.Percent(utilPct)
+		row.Lost = stream.Whole(lost)
 		row.BeginNs = stream.OptNanos{Nanos: stream.Nanos(beginNs), Valid: true}
 		rows = append(rows, row)
 		if !row.EndNs.Valid {
@@ -63,8 +69,9 @@ func (w *window) close(beginNs int64, cpus int, utilPct float64) (rows []stream.
 	return rows, next
 }
 
-func newWindow(c *classifier) *window {
+func newWindow(kind stream.Kind, c *classifier) *window {
 	return &window{
+		kind:       kind,
 		classifier: c,
 		rows:       map[processID]stream.Invocation{},
 		before:     map[processID]stream.Nanos{},

@@ -41,8 +41,8 @@ func ExampleRun() {
 		fmt.Println(err)
 	}
 	// Output:
-	// window,rows,class,key,invocation,turn,slice_ns,wait_ns,cpus,util_pct,start_ns
-	// 1,3,resize,,r1,1,6,0,1,80,0
-	// 1,3,resize,,r1,2,4,0,1,80,9
-	// 1,3,thumb,,t1,1,3,4,1,80,6
+	// window,rows,class,key,invocation,turn,slice_ns,wait_ns,cpus,util_pct,start_ns,kind
+	// 1,3,resize,,r1,1,6,0,1,80,0,
+	// 1,3,resize,,r1,2,4,0,1,80,9,
+	// 1,3,thumb,,t1,1,3,4,1,80,6,
 }

@@ -25,6 +25,7 @@ type store struct {
 	lines    []uint32 // from the first on
 	running  []bool
 	utils    []stream.Percent // nil while all rows have that of the first
+	kinds    []stream.Kind    // the same
 	ids      strings.Builder  // the invocations' ids, one after another
 	idEnd    []uint32         // where each ends in ids
 	places   []uint32         // hash table of the ids: row + 1, or 0
@@ -64,7 +65,7 @@ func (n *names) of(text string) int32 {
 // it keeps.
 func (s *store) reset() {
 	s.jobs, s.key, s.lines, s.running = s.jobs[:0], s.key[:0], s.lines[:0], s.running[:0]
-	s.idEnd, s.utils = s.idEnd[:0], nil
+	s.idEnd, s.utils, s.kinds = s.idEnd[:0], nil, nil
 	bytes := s.ids.Len()
 	s.ids.Reset()
 	s.ids.Grow(bytes)
@@ -99,15 +100,8 @@ func (s *store) add(id stream.Integer, rows []stream.Invocation, lines []int, er
 		} else if first >= 0 {
 			return errorf(i, "invocation", "%q is on line %d of this window already", row.Invocation, s.line(first))
 		}
-		if s.utils == nil && row.UtilPct != s.first.UtilPct {
-			s.utils = make([]stream.Percent, len(s.jobs), cap(s.jobs))
-			for k := range s.utils {
-				s.utils[k] = s.first.UtilPct
-			}
-		}
-		if s.utils != nil {
-			s.utils = append(s.utils, row.UtilPct)
-		}
+		s.utils = appendIfAny(s.utils, s.first.UtilPct, row.UtilPct, s.jobs)
+		s.kinds = appendIfAny(s.kinds, s.first.Kind, row.Kind, s.jobs)
 		s.jobs = append(s.jobs, Job{
 			ArrivalNs: int64(max(row.ArrivalNs, row.BeginNs.Nanos)), CPUNs: int64(row.CPUNs),
 			Class: s.classes.of(string(row.Class)),
@@ -117,6 +111,21 @@ func (s *store) add(id stream.Integer, rows []stream.Invocation, lines []int, er
 		s.lines = append(s.lines, uint32(lines[i]-s.firstAt))
 	}
 	return nil
+}
+
+// appendIfAny appends what the next row has to a column that is nil while all rows
+// before, which have jobs, have what the first has.
+func appendIfAny[T comparable](column []T, first, value T, jobs []Job) []T {
+	if column == nil && value == first {
+		return nil
+	}
+	if column == nil {
+		column = make([]T, len(jobs), cap(jobs))
+		for k := range column {
+			column[k] = first
+		}
+	}
+	return append(column, value)
 }
 
 // reserve makes room for more rows: at once for all of the window, as far as
@@ -129,6 +138,9 @@ func (s *store) reserve(more, whole int) {
 		s.key, s.lines, s.running, s.idEnd = grown(s.key, want), grown(s.lines, want), grown(s.running, want), grown(s.idEnd, want)
 		if s.utils != nil {
 			s.utils = grown(s.utils, want)
+		}
+		if s.kinds != nil {
+			s.kinds = grown(s.kinds, want)
 		}
 	}
 	if want := len(s.jobs) + more; want > len(s.places)/2 {
@@ -274,6 +286,10 @@ func (s *store) turn(turns []Turn, i int, row *stream.Turn) {
 	row.UtilPct = s.first.UtilPct
 	if s.utils != nil {
 		row.UtilPct = s.utils[turn.Job]
+	}
+	row.Kind = s.first.Kind
+	if s.kinds != nil {
+		row.Kind = s.kinds[turn.Job]
 	}
 	row.StartNs = stream.OptNanos{Nanos: stream.Nanos(turn.StartNs), Valid: true}
 }

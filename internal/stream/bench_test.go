@@ -34,6 +34,7 @@ func benchmarkTurn(i int) Turn {
 	row.Invocation = Name(fmt.Sprintf("i%d", i))
 	row.SliceNs, row.WaitNs = Nanos(i*7_919), Nanos(i*1_000_003)
 	row.StartNs = OptNanos{Nanos(1764000000000000000 + i*1_000_003), true}
+	row.Kind = Request
 	return row
 }
 

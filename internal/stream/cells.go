@@ -267,6 +267,26 @@ func (v *Name) UnmarshalCSV(text string) error {
 	return v.check()
 }
 
+// UnmarshalCSV reads a cell, which may be empty; its error says what is wrong
+// with the text. The value does not share the text's memory.
+func (v *Kind) UnmarshalCSV(text string) error {
+	switch text {
+	case "":
+		*v = ""
+	case string(Process):
+		*v = Process
+	case string(Request):
+		*v = Request
+	case string(Cgroup):
+		*v = Cgroup
+	default:
+		return fmt.Errorf("%s is neither %s, %s nor %s", quote(text), Process, Request, Cgroup)
+	}
+	return nil
+}
+
+func (v Kind) check() error { return new(Kind).UnmarshalCSV(string(v)) }
+
 func (v Name) check() error {
 	if v == "" {
 		return errEmptyCell

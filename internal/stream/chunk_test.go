@@ -30,10 +30,10 @@ func TestWriteFuncWritesWhatWriteDoes(t *testing.T) {
 			}
 			var want, got, filled strings.Builder
 			plain := csv.NewWriter(&want)
-			plain.Write(strings.Split(strings.TrimSpace(turnHeader)+",start_ns", ","))
+			plain.Write(strings.Split(strings.TrimSpace(turnHeader)+",start_ns,kind", ","))
 			for i, r := range rows {
 				plain.Write([]string{"3", fmt.Sprint(n), string(r.Class), r.Key, string(r.Invocation), "1", fmt.Sprint(r.SliceNs),
-					fmt.Sprint(r.WaitNs), "2", "90.5", fmt.Sprint(1764000000000000000 + i*1_000_003)})
+					fmt.Sprint(r.WaitNs), "2", "90.5", fmt.Sprint(1764000000000000000 + i*1_000_003), "request"})
 			}
 			plain.Flush()
 			w, f := NewWriter[Turn](&got), NewWriter[Turn](&filled)

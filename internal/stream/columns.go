@@ -76,6 +76,12 @@ func (r *Invocation) UnmarshalCSVWithFields(key, text string) error {
 		return r.BeginNs.UnmarshalCSV(text)
 	case "sleeps":
 		return r.Sleeps.UnmarshalCSV(text)
+	case "switches":
+		return r.Switches.UnmarshalCSV(text)
+	case "lost":
+		return r.Lost.UnmarshalCSV(text)
+	case "kind":
+		return r.Kind.UnmarshalCSV(text)
 	}
 	return r.Frame.UnmarshalCSVWithFields(key, text)
 }
@@ -103,6 +109,8 @@ func (r *Turn) UnmarshalCSVWithFields(key, text string) error {
 		return r.UtilPct.UnmarshalCSV(text)
 	case "start_ns":
 		return r.StartNs.UnmarshalCSV(text)
+	case "kind":
+		return r.Kind.UnmarshalCSV(text)
 	}
 	return r.Frame.UnmarshalCSVWithFields(key, text)
 }
@@ -136,6 +144,8 @@ func (r *Policy) UnmarshalCSVWithFields(key, text string) error {
 		return r.LastNs.UnmarshalCSV(text)
 	case "demand_ns":
 		return r.DemandNs.UnmarshalCSV(text)
+	case "kind":
+		return r.Kind.UnmarshalCSV(text)
 	}
 	return r.Frame.UnmarshalCSVWithFields(key, text)
 }
@@ -198,6 +208,9 @@ func (r *Invocation) check() (string, error) {
 	e.add("util_pct", checkDecimal(float64(r.UtilPct), 100))
 	e.add("begin_ns", r.BeginNs.check())
 	e.add("sleeps", checkRange(int64(r.Sleeps), 0))
+	e.add("switches", checkRange(int64(r.Switches), 0))
+	e.add("lost", checkRange(int64(r.Lost), 0))
+	e.add("kind", r.Kind.check())
 	return e.result()
 }
 
@@ -213,6 +226,7 @@ func (r *Turn) check() (string, error) {
 	e.add("cpus", checkRange(int64(r.CPUs), 1))
 	e.add("util_pct", checkDecimal(float64(r.UtilPct), 100))
 	e.add("start_ns", r.StartNs.check())
+	e.add("kind", r.Kind.check())
 	return e.result()
 }
 
@@ -231,5 +245,6 @@ func (r *Policy) check() (string, error) {
 	e.add("wait_ns", checkRange(int64(r.WaitNs), 0))
 	e.add("last_ns", checkRange(int64(r.LastNs), 0))
 	e.add("demand_ns", checkRange(int64(r.DemandNs), 0))
+	e.add("kind", r.Kind.check())
 	return e.result()
 }

@@ -23,6 +23,7 @@ var cellTypes = map[reflect.Type]string{
 	reflect.TypeFor[Percent]():  "percent",
 	reflect.TypeFor[Factor]():   "factor",
 	reflect.TypeFor[Name]():     "name",
+	reflect.TypeFor[Kind]():     "kind",
 	reflect.TypeFor[string]():   "text",
 }
 

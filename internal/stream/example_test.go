@@ -42,10 +42,10 @@ func Example() {
 		log.Fatal(err)
 	}
 	// Output:
-	// window,rows,class,key,invocation,turn,slice_ns,wait_ns,cpus,util_pct,start_ns
-	// 1764000000000,2,resize,,1,1,6000000,0,1,0,
-	// 1764000000000,2,train,,1,1,0,0,1,0,
-	// 1764000060000,1,train,,1,1,0,0,1,0,
+	// window,rows,class,key,invocation,turn,slice_ns,wait_ns,cpus,util_pct,start_ns,kind
+	// 1764000000000,2,resize,,1,1,6000000,0,1,0,,
+	// 1764000000000,2,train,,1,1,0,0,1,0,,
+	// 1764000060000,1,train,,1,1,0,0,1,0,,
 }
 
 func ExampleReader_Next_error() {

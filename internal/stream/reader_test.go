@@ -14,12 +14,12 @@ import (
 )
 
 func TestReaderMapsEveryColumn(t *testing.T) {
-	input := strings.TrimSuffix(invocationHeader, "\n") + ",begin_ns,sleeps\n" +
-		`-7,2,fn-a,cgroup:/openfaas-fn/a,"i,1",1,2,3,4,5,6,7.25,8,9` + "\n" +
-		`-7,2,"fn ""b""",,i2,0,9223372036854775807,,0,0,1,100,,0` + "\n"
+	input := strings.TrimSuffix(invocationHeader, "\n") + ",begin_ns,sleeps,switches,lost,kind\n" +
+		`-7,2,fn-a,cgroup:/openfaas-fn/a,"i,1",1,2,3,4,5,6,7.25,8,9,10,11,cgroup` + "\n" +
+		`-7,2,"fn ""b""",,i2,0,9223372036854775807,,0,0,1,100,,0,0,0,` + "\n"
 	want := []window[Invocation]{{ID: -7, Lines: []int{2, 3}, Rows: []Invocation{
-		{Frame{-7, 2}, "fn-a", "cgroup:/openfaas-fn/a", "i,1", 1, 2, OptNanos{3, true}, 4, 5, 6, 7.25, OptNanos{8, true}, 9},
-		{Frame{-7, 2}, `fn "b"`, "", "i2", 0, 1<<63 - 1, OptNanos{}, 0, 0, 1, 100, OptNanos{}, 0},
+		{Frame{-7, 2}, "fn-a", "cgroup:/openfaas-fn/a", "i,1", 1, 2, OptNanos{3, true}, 4, 5, 6, 7.25, OptNanos{8, true}, 9, 10, 11, Cgroup},
+		{Frame{-7, 2}, `fn "b"`, "", "i2", 0, 1<<63 - 1, OptNanos{}, 0, 0, 1, 100, OptNanos{}, 0, 0, 0, ""},
 	}}}
 	got, warnings, err := readAll[Invocation](input)
 	if diff := cmp.Diff(want, got); diff != "" || err != nil || warnings != "" {
@@ -248,7 +248,11 @@ func testColumnsAreTheTags[T Row](t *testing.T) {
 	for _, column := range columnsOf[T]() {
 		var got T
 		set := any(&got).(interface{ UnmarshalCSVWithFields(key, text string) error })
-		if err := set.UnmarshalCSVWithFields(column.name, "1"); err != nil {
+		text := "1"
+		if column.name == "kind" {
+			text = string(Request)
+		}
+		if err := set.UnmarshalCSVWithFields(column.name, text); err != nil {
 			t.Errorf("%s: %v", column.name, err)
 		}
 		for _, field := range reflect.VisibleFields(reflect.TypeFor[T]()) {

@@ -203,6 +203,10 @@ var turnRefusals = []refusal{
 		input: "start_ns," + turnHeader + "-1,1,1,a,,i,1,5,0,1,0\n",
 		want:  `stdin:2: start_ns: "-1" is negative`,
 	}, {
+		name:  "a kind that there is not",
+		input: "kind," + turnHeader + "thread,1,1,a,,i,1,5,0,1,0\n",
+		want:  `stdin:2: kind: "thread" is neither process, request nor cgroup`,
+	}, {
 		name:  "the invocations stream",
 		input: invocationHeader,
 		want:  `stdin:1: columns "turn", "slice_ns" are missing`,

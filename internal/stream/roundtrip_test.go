@@ -21,6 +21,7 @@ var (
 	anyText    = rapid.Map(rapid.OneOf(rapid.String(), rapid.StringMatching(`[a ,;"\r\n\\\t-]*`)), func(v string) string {
 		return crlf.ReplaceAllString(v, "\n")
 	})
+	anyKind     = rapid.SampledFrom([]Kind{"", Process, Request, Cgroup})
 	anyName     = rapid.Map(anyText.Filter(func(v string) bool { return v != "" }), func(v string) Name { return Name(v) })
 	anyOptNanos = rapid.Custom(func(t *rapid.T) OptNanos {
 		if rapid.Bool().Draw(t, "absent") {
@@ -37,7 +38,7 @@ func anyInvocation(t *rapid.T) Invocation {
 	return Invocation{
 		Class: anyName.Draw(t, "class"), Key: anyText.Draw(t, "key"), Invocation: anyName.Draw(t, "invocation"),
 		ArrivalNs: anyNanos.Draw(t, "arrival"), CPUNs: anyNanos.Draw(t, "cpu"), EndNs: anyOptNanos.Draw(t, "end"), BeginNs: anyOptNanos.Draw(t, "begin"),
-		Sleeps: Whole(anyNanos.Draw(t, "sleeps")),
+		Sleeps: anyWhole.Draw(t, "sleeps"), Switches: anyWhole.Draw(t, "switches"), Lost: anyWhole.Draw(t, "lost"), Kind: anyKind.Draw(t, "kind"),
 		WaitNs: anyNanos.Draw(t, "wait"), BlockNs: anyNanos.Draw(t, "block"),
 		CPUs: anyCount.Draw(t, "cpus"), UtilPct: anyPercent.Draw(t, "util"),
 	}
@@ -47,7 +48,7 @@ func anyTurn(t *rapid.T) Turn {
 	return Turn{
 		Class: anyName.Draw(t, "class"), Key: anyText.Draw(t, "key"), Invocation: anyName.Draw(t, "invocation"),
 		Turn: anyCount.Draw(t, "turn"), SliceNs: anyNanos.Draw(t, "slice"), WaitNs: anyNanos.Draw(t, "wait"),
-		CPUs: anyCount.Draw(t, "cpus"), UtilPct: anyPercent.Draw(t, "util"), StartNs: anyOptNanos.Draw(t, "start"),
+		CPUs: anyCount.Draw(t, "cpus"), UtilPct: anyPercent.Draw(t, "util"), StartNs: anyOptNanos.Draw(t, "start"), Kind: anyKind.Draw(t, "kind"),
 	}
 }
 
@@ -56,14 +57,14 @@ func anyPolicy(t *rapid.T) Policy {
 		Class: anyName.Draw(t, "class"), Key: anyText.Draw(t, "key"), FromNs: anyNanos.Draw(t, "from"),
 		Rank: anyCount.Draw(t, "rank"), SliceNs: anyNanos.Draw(t, "slice"), Samples: anyWhole.Draw(t, "samples"),
 		PredictedNs: anyNanos.Draw(t, "predicted"), StdevNs: anyNanos.Draw(t, "stdev"), Penalty: anyFactor.Draw(t, "penalty"),
-		WaitNs: anyNanos.Draw(t, "wait"), LastNs: anyNanos.Draw(t, "last"), DemandNs: anyNanos.Draw(t, "demand"),
+		WaitNs: anyNanos.Draw(t, "wait"), LastNs: anyNanos.Draw(t, "last"), DemandNs: anyNanos.Draw(t, "demand"), Kind: anyKind.Draw(t, "kind"),
 	}
 }
 
 func anyState(t *rapid.T) State {
 	return State{
 		What: anyName.Draw(t, "what"), Class: anyName.Draw(t, "class"), Key: anyText.Draw(t, "key"),
-		Invocation: anyText.Draw(t, "invocation"), SliceNs: anyNanos.Draw(t, "slice"), WaitNs: anyOptNanos.Draw(t, "wait"),
+		Invocation: anyText.Draw(t, "invocation"), SliceNs: anyNanos.Draw(t, "slice"), WaitNs: anyOptNanos.Draw(t, "wait"), Kind: anyKind.Draw(t, "kind"),
 	}
 }
 

@@ -26,6 +26,17 @@ type OptNanos struct {
 	Valid bool
 }
 
+// Kind is what an invocation is: one of the kinds below, or empty where nobody
+// said, which is taken for [Process].
+type Kind string
+
+// The kinds of invocations; docs/alps-collect.md has when each begins and ends.
+const (
+	Process Kind = "process" // a process
+	Request Kind = "request" // a burst of a thread of a process that serves many
+	Cgroup  Kind = "cgroup"  // a spell in which a cgroup is neither frozen nor empty
+)
+
 // Percent is a number from 0 to 100, which may have decimals.
 type Percent float64
 
@@ -76,6 +87,14 @@ type Invocation struct {
 	// Sleeps is how often it slept, for BlockNs in all. Where it is 0 or the
 	// column is absent and BlockNs is not 0, nothing is known but that.
 	Sleeps Whole `csv:"sleeps" stream:"optional"`
+	// Switches is how often it left the CPU, to sleep or for others. Sleeps are
+	// among them.
+	Switches Whole `csv:"switches" stream:"optional"`
+	// Lost is how much was lost while the window was measured, and while those
+	// before it that have no rows were; the same on all rows of the window.
+	Lost Whole `csv:"lost" stream:"optional"`
+	// Kind is what was measured as one invocation.
+	Kind Kind `csv:"kind" stream:"optional"`
 }
 
 // Turn is a row of the turns stream (alps-sim to alps-tune): one turn on a
@@ -99,6 +118,8 @@ type Turn struct {
 	// turnaround of an invocation is the end of its last turn
 	// (StartNs + SliceNs) less StartNs of turn 1 and plus WaitNs.
 	StartNs OptNanos `csv:"start_ns" stream:"optional"`
+	// Kind is that of the invocation.
+	Kind Kind `csv:"kind" stream:"optional"`
 }
 
 // Policy is a row of the policy stream (alps-tune to alps-load): how one
@@ -138,4 +159,7 @@ type Policy struct {
 	// for one to be done that has used FromNs; 0 if nothing is known. alps-load
 	// makes of it how long the class may be passed by.
 	DemandNs Nanos `csv:"demand_ns" stream:"optional"`
+
+	// Kind is that of the key's invocations.
+	Kind Kind `csv:"kind" stream:"optional"`
 }

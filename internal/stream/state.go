@@ -6,8 +6,8 @@ package stream
 //   - turn: a turn of a window of the history, as the turns stream had it;
 //   - key: a key of a class in a window whose turns were dropped, as its demands
 //     have changed since. Invocation and WaitNs are empty, SliceNs is 0;
-//   - policy: the slice of a class in the last policy. Key, Invocation and WaitNs
-//     are empty.
+//   - policy: the slice of a class in the last policy. Key, Invocation, WaitNs and
+//     Kind are empty.
 type State struct {
 	Frame
 	What  Name   `csv:"what"`
@@ -18,6 +18,8 @@ type State struct {
 	SliceNs    Nanos  `csv:"slice_ns"`
 	// WaitNs is that of a turn.
 	WaitNs OptNanos `csv:"wait_ns"`
+	// Kind is that of a turn, or of the key's turns.
+	Kind Kind `csv:"kind" stream:"optional"`
 }
 
 // UnmarshalCSVWithFields sets the column named key from the text of a cell.
@@ -38,6 +40,8 @@ func (r *State) UnmarshalCSVWithFields(key, text string) error {
 		return r.SliceNs.UnmarshalCSV(text)
 	case "wait_ns":
 		return r.WaitNs.UnmarshalCSV(text)
+	case "kind":
+		return r.Kind.UnmarshalCSV(text)
 	}
 	return r.Frame.UnmarshalCSVWithFields(key, text)
 }
@@ -51,5 +55,6 @@ func (r *State) check() (string, error) {
 	e.add("invocation", checkText(r.Invocation))
 	e.add("slice_ns", checkRange(int64(r.SliceNs), 0))
 	e.add("wait_ns", r.WaitNs.check())
+	e.add("kind", r.Kind.check())
 	return e.result()
 }

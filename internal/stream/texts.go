@@ -28,6 +28,9 @@ type invocationText struct {
 	UtilPct    string `csv:"util_pct"`
 	BeginNs    string `csv:"begin_ns"`
 	Sleeps     string `csv:"sleeps"`
+	Switches   string `csv:"switches"`
+	Lost       string `csv:"lost"`
+	Kind       string `csv:"kind"`
 }
 
 func (t *texts) invocation(r *Invocation, to *invocationText) {
@@ -44,6 +47,9 @@ func (t *texts) invocation(r *Invocation, to *invocationText) {
 		UtilPct:    t.decimal(float64(r.UtilPct)),
 		BeginNs:    t.optNanos(r.BeginNs),
 		Sleeps:     t.whole(int64(r.Sleeps)),
+		Switches:   t.whole(int64(r.Switches)),
+		Lost:       t.whole(int64(r.Lost)),
+		Kind:       string(r.Kind),
 	}
 }
 
@@ -57,6 +63,7 @@ type turnText struct {
 	CPUs       string `csv:"cpus"`
 	UtilPct    string `csv:"util_pct"`
 	StartNs    string `csv:"start_ns"`
+	Kind       string `csv:"kind"`
 }
 
 func (t *texts) turn(r *Turn, to *turnText) {
@@ -70,6 +77,7 @@ func (t *texts) turn(r *Turn, to *turnText) {
 		CPUs:       t.whole(int64(r.CPUs)),
 		UtilPct:    t.decimal(float64(r.UtilPct)),
 		StartNs:    t.optNanos(r.StartNs),
+		Kind:       string(r.Kind),
 	}
 }
 
@@ -86,6 +94,7 @@ type policyText struct {
 	WaitNs      string `csv:"wait_ns"`
 	LastNs      string `csv:"last_ns"`
 	DemandNs    string `csv:"demand_ns"`
+	Kind        string `csv:"kind"`
 }
 
 func (t *texts) policy(r *Policy, to *policyText) {
@@ -102,6 +111,7 @@ func (t *texts) policy(r *Policy, to *policyText) {
 		WaitNs:      t.whole(int64(r.WaitNs)),
 		LastNs:      t.whole(int64(r.LastNs)),
 		DemandNs:    t.whole(int64(r.DemandNs)),
+		Kind:        string(r.Kind),
 	}
 }
 
@@ -112,6 +122,7 @@ type stateText struct {
 	Invocation string `csv:"invocation"`
 	SliceNs    string `csv:"slice_ns"`
 	WaitNs     string `csv:"wait_ns"`
+	Kind       string `csv:"kind"`
 }
 
 func (t *texts) state(r *State, to *stateText) {
@@ -122,6 +133,7 @@ func (t *texts) state(r *State, to *stateText) {
 		Invocation: r.Invocation,
 		SliceNs:    t.whole(int64(r.SliceNs)),
 		WaitNs:     t.optNanos(r.WaitNs),
+		Kind:       string(r.Kind),
 	}
 }
 

@@ -14,12 +14,12 @@ import (
 )
 
 // wholeInvocationHeader has the optional columns too.
-var wholeInvocationHeader = strings.TrimSpace(invocationHeader) + ",begin_ns,sleeps\n"
+var wholeInvocationHeader = strings.TrimSpace(invocationHeader) + ",begin_ns,sleeps,switches,lost,kind\n"
 
 var (
-	goodInvocation = Invocation{Class: "a", Invocation: "i", ArrivalNs: 10, CPUNs: 4, EndNs: OptNanos{20, true}, WaitNs: 5, BlockNs: 1, CPUs: 2, UtilPct: 90.5, BeginNs: OptNanos{9, true}, Sleeps: 3}
-	goodTurn       = Turn{Class: "a", Invocation: "i", Turn: 1, SliceNs: 4, WaitNs: 5, CPUs: 2, UtilPct: 90.5, StartNs: OptNanos{15, true}}
-	goodPolicy     = Policy{Class: "a", FromNs: 0, Rank: 1, SliceNs: 6, Samples: 3, PredictedNs: 7, StdevNs: 1, Penalty: 0.5, WaitNs: 2, LastNs: 8, DemandNs: 21}
+	goodInvocation = Invocation{Class: "a", Invocation: "i", ArrivalNs: 10, CPUNs: 4, EndNs: OptNanos{20, true}, WaitNs: 5, BlockNs: 1, CPUs: 2, UtilPct: 90.5, BeginNs: OptNanos{9, true}, Sleeps: 3, Switches: 7, Lost: 11, Kind: Request}
+	goodTurn       = Turn{Class: "a", Invocation: "i", Turn: 1, SliceNs: 4, WaitNs: 5, CPUs: 2, UtilPct: 90.5, StartNs: OptNanos{15, true}, Kind: Cgroup}
+	goodPolicy     = Policy{Class: "a", FromNs: 0, Rank: 1, SliceNs: 6, Samples: 3, PredictedNs: 7, StdevNs: 1, Penalty: 0.5, WaitNs: 2, LastNs: 8, DemandNs: 21, Kind: Process}
 	goodState      = State{What: "turn", Class: "a", Invocation: "i", SliceNs: 4, WaitNs: OptNanos{5, true}}
 )
 
@@ -31,19 +31,19 @@ func TestWriterWritesTheContract(t *testing.T) {
 		{ID: 1764000000000, Rows: []Invocation{goodInvocation}},
 	})
 	want := wholeInvocationHeader +
-		"-1,2,a,,i,10,4,20,5,1,2,90.5,9,3\n" +
-		"-1,2,\"a \"\"b\"\", c\",\"comm:x\ny\",i,10,4,,5,1,2,0,,3\n" +
-		"1764000000000,1,a,,i,10,4,20,5,1,2,90.5,9,3\n"
+		"-1,2,a,,i,10,4,20,5,1,2,90.5,9,3,7,11,request\n" +
+		"-1,2,\"a \"\"b\"\", c\",\"comm:x\ny\",i,10,4,,5,1,2,0,,3,7,11,request\n" +
+		"1764000000000,1,a,,i,10,4,20,5,1,2,90.5,9,3,7,11,request\n"
 	if got != want {
 		t.Errorf("wrote\n%s\nwant\n%s", got, want)
 	}
-	if got, want := write(t, []window[Turn]{{ID: 1, Rows: []Turn{goodTurn}}}), strings.TrimSpace(turnHeader)+",start_ns\n1,1,a,,i,1,4,5,2,90.5,15\n"; got != want {
+	if got, want := write(t, []window[Turn]{{ID: 1, Rows: []Turn{goodTurn}}}), strings.TrimSpace(turnHeader)+",start_ns,kind\n1,1,a,,i,1,4,5,2,90.5,15,cgroup\n"; got != want {
 		t.Errorf("wrote\n%s\nwant\n%s", got, want)
 	}
-	if got, want := write(t, []window[Policy]{{ID: 1, Rows: []Policy{goodPolicy}}}), strings.TrimSpace(policyHeader)+",samples,predicted_ns,stdev_ns,penalty,wait_ns,last_ns,demand_ns\n1,1,a,,0,1,6,3,7,1,0.5,2,8,21\n"; got != want {
+	if got, want := write(t, []window[Policy]{{ID: 1, Rows: []Policy{goodPolicy}}}), strings.TrimSpace(policyHeader)+",samples,predicted_ns,stdev_ns,penalty,wait_ns,last_ns,demand_ns,kind\n1,1,a,,0,1,6,3,7,1,0.5,2,8,21,process\n"; got != want {
 		t.Errorf("wrote\n%s\nwant\n%s", got, want)
 	}
-	if got, want := write(t, []window[State]{{ID: 1, Rows: []State{goodState, {What: "policy", Class: "a", SliceNs: 6}}}}), stateHeader+"1,2,turn,a,,i,4,5\n1,2,policy,a,,,6,\n"; got != want {
+	if got, want := write(t, []window[State]{{ID: 1, Rows: []State{goodState, {What: "policy", Class: "a", SliceNs: 6}}}}), strings.TrimSpace(stateHeader)+",kind\n1,2,turn,a,,i,4,5,\n1,2,policy,a,,,6,,\n"; got != want {
 		t.Errorf("wrote\n%s\nwant\n%s", got, want)
 	}
 }
@@ -137,6 +137,7 @@ func testWriterRefuses[T Row](t *testing.T, good T) {
 	bad := map[reflect.Type][]any{
 		reflect.TypeFor[Name]():     {Name(""), Name("\xff"), Name("a\r\nb")},
 		reflect.TypeFor[string]():   {"\xff", "a\r\nb"},
+		reflect.TypeFor[Kind]():     {Kind("thread")},
 		reflect.TypeFor[Count]():    {Count(0), Count(-1)},
 		reflect.TypeFor[Nanos]():    {Nanos(-1)},
 		reflect.TypeFor[Whole]():    {Whole(-1)},

@@ -23,7 +23,7 @@ func ExampleRun() {
 		fmt.Println(err)
 	}
 	// Output:
-	// window,rows,class,key,from_ns,rank,slice_ns,samples,predicted_ns,stdev_ns,penalty,wait_ns,last_ns,demand_ns
-	// 1,2,resize,cgroup:/fn/resize,0,1,2400000,2,5000000,1000000,0.6,0,0,10000000
-	// 1,2,thumb,cgroup:/fn/thumb,0,2,1800000,1,3000000,0,0.6,4000000,0,3000000
+	// window,rows,class,key,from_ns,rank,slice_ns,samples,predicted_ns,stdev_ns,penalty,wait_ns,last_ns,demand_ns,kind
+	// 1,2,resize,cgroup:/fn/resize,0,1,2400000,2,5000000,1000000,0.6,0,0,10000000,
+	// 1,2,thumb,cgroup:/fn/thumb,0,2,1800000,1,3000000,0,0.6,4000000,0,3000000,
 }

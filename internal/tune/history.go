@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"alps/internal/stream"
 	"alps/internal/unknown"
 )
 
@@ -12,7 +13,9 @@ import (
 type observed struct {
 	classes []string
 	// keys has for each class its keys, "" where it has rows without one.
-	keys    [][]string
+	keys [][]string
+	// kinds are those of the keys but "", each of its first row, where not empty.
+	kinds   map[string]stream.Kind
 	slices  []sample // one a turn
 	waits   []sample // one an invocation
 	demands []sample // one an invocation: the sum of its turns
@@ -173,6 +176,41 @@ func giveKeys(history []*observed, of [][]int, pools []pool) {
 	}
 	for key, owner := range owners {
 		pools[owner].keys = append(pools[owner].keys, key)
+	}
+}
+
+// setKinds sets the kind of each row to that of its key in the newest window that
+// has it. That of [unknown.Class], whose key is in none, is that of all keys if they
+// have the same.
+func setKinds(rows []stream.Policy, history []*observed) {
+	if !slices.ContainsFunc(history, func(o *observed) bool { return o.kinds != nil }) {
+		return
+	}
+	kinds := make(map[string]stream.Kind)
+	for _, o := range history {
+		for _, keys := range o.keys {
+			for _, key := range keys {
+				kinds[key] = o.kinds[key]
+			}
+		}
+	}
+	var same stream.Kind
+	first := true
+	for i := range rows {
+		if row := &rows[i]; row.Class != unknown.Class {
+			row.Kind = kinds[row.Key]
+			if first {
+				same = row.Kind
+			} else if row.Kind != same {
+				same = ""
+			}
+			first = false
+		}
+	}
+	for i := range rows {
+		if rows[i].Class == unknown.Class {
+			rows[i].Kind = same
+		}
 	}
 }
 

@@ -142,6 +142,7 @@ func (o *observer) save(row *stream.Turn, class int) {
 	o.saved.turns = append(o.saved.turns, stream.State{
 		What: stateTurn, Class: stream.Name(o.classes[class]), Key: keys[slices.Index(keys, row.Key)],
 		Invocation: o.invocations[o.demand], SliceNs: row.SliceNs, WaitNs: stream.OptNanos{Nanos: row.WaitNs, Valid: true},
+		Kind: o.kinds[row.Key],
 	})
 }
 
@@ -201,6 +202,12 @@ func (o *observer) addClass(row *stream.Turn, i, line int, errorf errorf) error 
 		key := o.texts.clone(row.Key)
 		o.keyOwners[key] = keyOwner{o.class, line}
 		o.keys[o.class] = append(keys, key)
+		if row.Kind != "" {
+			if o.kinds == nil {
+				o.kinds = make(map[string]stream.Kind)
+			}
+			o.kinds[key] = row.Kind
+		}
 	}
 	return nil
 }

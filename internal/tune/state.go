@@ -75,7 +75,7 @@ func (w *savedWindow) drop(classes map[string]bool) {
 				continue // a key of a window is of one class, "" is no key
 			}
 			known[row.Key] = true
-			row = stream.State{What: stateKey, Class: row.Class, Key: row.Key}
+			row = stream.State{What: stateKey, Class: row.Class, Key: row.Key, Kind: row.Kind}
 		}
 		kept = append(kept, row)
 	}
@@ -179,7 +179,7 @@ func readStateWindow(w *stream.Window[stream.State], name string) (stateWindow, 
 	policyLines := make(map[stream.Name]int)
 	for i := range w.Rows {
 		row := &w.Rows[i]
-		turn := stream.Turn{Class: row.Class, Key: row.Key, Invocation: stream.Name(row.Invocation), SliceNs: row.SliceNs, WaitNs: row.WaitNs.Nanos}
+		turn := stream.Turn{Class: row.Class, Key: row.Key, Invocation: stream.Name(row.Invocation), SliceNs: row.SliceNs, WaitNs: row.WaitNs.Nanos, Kind: row.Kind}
 		errorf := func(_ int, column, format string, args ...any) *stream.Error {
 			err := w.Errorf(i, column, format, args...)
 			err.Name = name // which only a reader gives to a window
@@ -198,7 +198,7 @@ func readStateWindow(w *stream.Window[stream.State], name string) (stateWindow, 
 			}
 		case stateKey:
 			if row.Invocation != "" || row.WaitNs.Valid || row.SliceNs != 0 {
-				return result, w.Errorf(i, "what", "a row %q has only class and key, and slice_ns 0", stateKey)
+				return result, w.Errorf(i, "what", "a row %q has only class, key and kind, and slice_ns 0", stateKey)
 			}
 			if o.firstLine == 0 {
 				o.begin(&turn, w.Lines[i], errorf)
@@ -238,6 +238,8 @@ func turnsOnly(row *stream.State) string {
 		return "invocation"
 	case row.WaitNs.Valid:
 		return "wait_ns"
+	case row.Kind != "":
+		return "kind"
 	}
 	return ""
 }

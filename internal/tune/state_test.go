@@ -60,6 +60,7 @@ func drawWindows(t *rapid.T) [][]stream.Turn {
 				Class: classOf[id], Key: key, Invocation: id, Turn: 1,
 				SliceNs: stream.Nanos(rapid.Int64Range(0, 50*ms).Draw(t, "slice")),
 				WaitNs:  waits[id], CPUs: 2, UtilPct: util,
+				Kind: rapid.SampledFrom([]stream.Kind{"", stream.Process, stream.Request}).Draw(t, "kind"),
 			})
 		}
 	}
@@ -233,7 +234,7 @@ func TestStateHasNoMore(t *testing.T) {
 	for range 3 {
 		windows = append(windows, []stream.Turn{{Class: "a", Key: "comm:a", Invocation: "i", Turn: 1, SliceNs: 4 * ms, WaitNs: 5, CPUs: 1}})
 	}
-	const turn, policy = "turn,a,comm:a,i,4000000,5\n", "policy,a,,,4000000,\n"
+	const turn, policy = "turn,a,comm:a,i,4000000,5,\n", "policy,a,,,4000000,,\n"
 	for history, want := range map[int]string{
 		1: "3,1," + policy,
 		2: "3,2," + turn + "3,2," + policy,
@@ -246,7 +247,7 @@ func TestStateHasNoMore(t *testing.T) {
 		if _, err := runTuner(tuner, streamText(t, 1, windows)); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(stateHeader+want, string(state.kept)); diff != "" {
+		if diff := cmp.Diff(strings.TrimSpace(stateHeader)+",kind\n"+want, string(state.kept)); diff != "" {
 			t.Errorf("state of a history of %d (-want +got):\n%s", history, diff)
 		}
 	}
@@ -357,7 +358,7 @@ func TestStateFollowsThePolicy(t *testing.T) {
 		if err := run(&state, &brokenWriter{writes}); (err != nil) != (newest != "7") {
 			t.Errorf("%d writes: error %v", writes, err)
 		}
-		if newest == "" && state.kept != nil || !strings.HasPrefix(string(state.kept[min(len(state.kept), len(stateHeader)):]), newest) {
+		if newest == "" && state.kept != nil || !strings.HasPrefix(string(state.kept[min(len(state.kept), len(stateHeader)+len(",kind")):]), newest) {
 			t.Errorf("%d writes: the state is %q, want window %q", writes, state.kept, newest)
 		}
 	}

@@ -156,6 +156,7 @@ func (t *Tuner) policy(id stream.Integer, o *observer) []stream.Policy {
 	if t.options.Monotone {
 		keepMonotone(rows)
 	}
+	setKinds(rows, t.history)
 	t.follow(rows)
 	return rows
 }

@@ -26,13 +26,13 @@ func TestWindows(t *testing.T) {
 		{ArrivalNs: 52 * ms, Class: "io", CPUNs: 3 * ms},
 	}
 	// Of 2 x 10 ms: 3 ms; 5 and 10 ms; 1 ms; none; and 3 ms of 2 x 5.
-	const want = `window,rows,class,key,invocation,arrival_ns,cpu_ns,end_ns,wait_ns,block_ns,cpus,util_pct,begin_ns,sleeps
-0,1,io,comm:fn-io,1,4000000,3000000,,0,3000000,2,15,0,1
-10,2,io,comm:fn-io,1,4000000,8000000,,0,8000000,2,75,10000000,2
-10,2,edge,comm:fn-edge,2,10000000,10000000,20000000,0,0,2,75,10000000,0
-20,1,io,comm:fn-io,1,4000000,9000000,21000000,0,8000000,2,5,20000000,2
-30,1,nothing,comm:fn-nothing,3,30000000,0,30000000,0,0,2,0,30000000,0
-50,1,io,comm:fn-io,4,52000000,3000000,55000000,0,0,2,30,50000000,0
+	const want = `window,rows,class,key,invocation,arrival_ns,cpu_ns,end_ns,wait_ns,block_ns,cpus,util_pct,begin_ns,sleeps,switches,lost,kind
+0,1,io,comm:fn-io,1,4000000,3000000,,0,3000000,2,15,0,1,0,0,
+10,2,io,comm:fn-io,1,4000000,8000000,,0,8000000,2,75,10000000,2,0,0,
+10,2,edge,comm:fn-edge,2,10000000,10000000,20000000,0,0,2,75,10000000,0,0,0,
+20,1,io,comm:fn-io,1,4000000,9000000,21000000,0,8000000,2,5,20000000,2,0,0,
+30,1,nothing,comm:fn-nothing,3,30000000,0,30000000,0,0,2,0,30000000,0,0,0,
+50,1,io,comm:fn-io,4,52000000,3000000,55000000,0,0,2,30,50000000,0,0,0,
 `
 	var text strings.Builder
 	o := WindowOptions{Length: 10 * time.Millisecond, CPUs: 2, KeyPrefix: "comm:fn-"}
