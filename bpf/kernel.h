@@ -37,6 +37,7 @@ typedef _Bool bool;
 /* linux/bpf.h; part of the kernel's fixed interface. */
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
@@ -74,7 +75,8 @@ enum {
  * cannot be relocated; their values have been the same since 5.12.
  */
 #define TASK_COMM_LEN 16
-#define TASK_DEAD 0x80            /* in __state: the last switch of a thread */
+#define TASK_DEAD 0x80 /* in __state: the last switch of a thread */
+#define PF_EXITING 0x00000004
 #define PF_IO_WORKER 0x00000010   /* io_uring's thread in a user process */
 #define PF_USER_WORKER 0x00004000 /* the same for vhost, since 6.4 */
 #define PF_KTHREAD 0x00200000
@@ -191,6 +193,7 @@ struct task_struct {
 	struct css_set *cgroups;
 	struct task_group *sched_task_group; /* with CONFIG_CGROUP_SCHED */
 	struct files_struct *files;
+	unsigned frozen : 1; /* its cgroup is, and it waits for that to end */
 };
 
 /* task_struct before 5.14. */
@@ -245,6 +248,12 @@ static __always_inline u32 task_state(struct task_struct *task)
 	if (bpf_core_field_exists(task->__state))
 		return task->__state;
 	return BPF_CORE_READ(old, state);
+}
+
+/* task_frozen tells whether a task waits because its cgroup is frozen. */
+static __always_inline bool task_frozen(struct task_struct *task)
+{
+	return BPF_CORE_READ_BITFIELD(task, frozen);
 }
 
 /* task_on_cpu tells whether a task runs. The field is an int before 7.x, a u8 since. */

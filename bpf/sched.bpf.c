@@ -97,6 +97,8 @@ void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 		tc->cpu_found = 0;
 		tc->promoted = 0;
 		tc->queued_ns = now;
+		tc->woken = tc->slept_ns && (__s64)(now - tc->slept_ns) >= REQUEST_GAP_NS;
+		tc->slept_ns = 0;
 		if (!tc->arrived_ns) {
 			advance_fair(now);
 			tc->arrived_ns = fair_ns;
@@ -228,11 +230,21 @@ SEC("struct_ops/alps_quiescent")
 void BPF_PROG(alps_quiescent, struct task_struct *p, __u64 deq_flags)
 {
 	struct task_ctx *tc = task_ctx(p);
+	__u64 now = scx_bpf_now();
+	struct spell *spell;
 
 	if (!tc)
 		return;
 	account(p, tc);
-	count_function(tc, false, scx_bpf_now());
+	tc->slept_ns = now;
+	if (tc->spell && (p->flags & PF_EXITING)) {
+		leave_spell(tc);
+	} else if (tc->spell && task_frozen(p)) {
+		spell = spell_of(tc->spell);
+		if (spell)
+			spell->ended = 1;
+	}
+	count_function(tc, false, now);
 	count_active(p, tc, false);
 }
 

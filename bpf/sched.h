@@ -33,6 +33,8 @@
 
 #define ALPS_FALLBACK 1 /* the class is only for tasks whose name is no key either */
 #define ALPS_PAPER 2    /* the paper's rules hold; in every entry of a policy, or in none */
+#define ALPS_REQUEST 4  /* an invocation is a burst of a thread */
+#define ALPS_CGROUP 8   /* an invocation is the spell of a cgroup; with neither, a process */
 
 struct alps_step {
 	__u64 from_ns;  /* CPU time the invocation has used, from which the step holds */
@@ -67,7 +69,7 @@ struct alps_class {
 	__u64 generation; /* of the policy; every entry of one policy has the same */
 	__u64 expires_ns; /* CLOCK_MONOTONIC from which on it holds no more, likewise; 0: never */
 	__u32 steps_len;  /* 1 to ALPS_MAX_STEPS; 0 in the ALPS_NO_CLASS entry */
-	__u32 flags;      /* ALPS_FALLBACK, ALPS_PAPER */
+	__u32 flags;      /* ALPS_FALLBACK and so on */
 	struct alps_step steps[ALPS_MAX_STEPS]; /* by from_ns; the first has 0 */
 	struct alps_class_stats stats;
 };

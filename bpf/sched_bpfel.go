@@ -22,6 +22,7 @@ const (
 	SchedMapLeft              = "left"
 	SchedMapNames             = "names"
 	SchedMapPolicy            = "policy"
+	SchedMapSpells            = "spells"
 	SchedMapTasks             = "tasks"
 	SchedMapTexts             = "texts"
 	SchedProgAlpsCpuOffline   = "alps_cpu_offline"
@@ -121,6 +122,7 @@ type SchedMapSpecs struct {
 	Left     *ebpf.MapSpec `ebpf:"left"`
 	Names    *ebpf.MapSpec `ebpf:"names"`
 	Policy   *ebpf.MapSpec `ebpf:"policy"`
+	Spells   *ebpf.MapSpec `ebpf:"spells"`
 	Tasks    *ebpf.MapSpec `ebpf:"tasks"`
 	Texts    *ebpf.MapSpec `ebpf:"texts"`
 }
@@ -172,6 +174,7 @@ type SchedMaps struct {
 	Left     *ebpf.Map `ebpf:"left"`
 	Names    *ebpf.Map `ebpf:"names"`
 	Policy   *ebpf.Map `ebpf:"policy"`
+	Spells   *ebpf.Map `ebpf:"spells"`
 	Tasks    *ebpf.Map `ebpf:"tasks"`
 	Texts    *ebpf.Map `ebpf:"texts"`
 }
@@ -184,6 +187,7 @@ func (m *SchedMaps) Close() error {
 		m.Left,
 		m.Names,
 		m.Policy,
+		m.Spells,
 		m.Tasks,
 		m.Texts,
 	)

@@ -5,6 +5,7 @@
 
 #include "sched_class.h"
 #include "sched_group.h"
+#include "sched_invocation.h"
 
 /* Adds to a class's figures what a task of it has to tell since the last time. */
 static void add_stats(struct alps_class_stats *stats, struct task_ctx *tc, __u64 cpu_ns)
@@ -28,6 +29,7 @@ static __always_inline __u64 account(struct task_struct *p, struct task_ctx *tc)
 	__u64 used = p->se.sum_exec_runtime - tc->counted_ns;
 	struct task_ctx *process = NULL;
 	struct alps_class *class;
+	struct spell *spell;
 
 	tc->counted_ns += used;
 	if (tc->key == KEY_SYSTEM) {
@@ -40,6 +42,11 @@ static __always_inline __u64 account(struct task_struct *p, struct task_ctx *tc)
 			add_stats(&class->stats, tc, used);
 		count_more(ALPS_CLASS_CPU_NS, used);
 	}
+	if (tc->spell) {
+		spell = spell_of(tc->spell);
+		if (spell)
+			__sync_fetch_and_add(&spell->attained_ns, used);
+	}
 	if (leader != p)
 		process = bpf_task_storage_get(&tasks, leader, 0, 0);
 	if (!process) /* a leader, or a thread that has outlived it */
@@ -48,7 +55,7 @@ static __always_inline __u64 account(struct task_struct *p, struct task_ctx *tc)
 	return process->attained_ns;
 }
 
-static __always_inline void advance_fair(__u64 now)
+static void advance_fair(__u64 now)
 {
 	__u64 at = fair_at_ns, n = runnable_functions;
 	__u64 ns = now - at;
@@ -116,6 +123,10 @@ static __u64 decide(struct task_struct *p, struct task_ctx *tc)
 		tc->patience_ns = 0;
 		return fair_slice_ns;
 	}
+	if (class->flags & ALPS_REQUEST)
+		attained_ns = attained_by_request(tc);
+	else if (class->flags & ALPS_CGROUP)
+		attained_ns = attained_by_cgroup(tc);
 	/* Who is pushed aside within a slice keeps the rest of it, and its place. */
 	if (tc->key != KEY_SYSTEM) {
 		if ((__s64)(tc->slice_end_ns - tc->counted_ns) > 0)

@@ -83,11 +83,16 @@ struct task_ctx {
 	__u32 promoted;     /* its turn is out of turn */
 	__u32 counted;      /* it is one of runnable_functions */
 	__u32 active;       /* system tasks: its weight in its group's active; 0: not in it */
-	__u32 turns;        /* functions: that the class's figures do not have yet */
-	__u32 promotions;   /* likewise */
-	__u64 wait_ns;      /* likewise */
-	__u64 task_group;   /* of which group is the nearest that has one */
-	__u64 group;        /* where that is, a struct task_group; kept for no longer */
+	__u64 slept_ns;     /* when it went to sleep; 0: it has not, since it was last queued */
+	__u64 burst_ns;     /* requests: its CPU time when the burst began */
+	__u64 spell;        /* cgroups: of which cgroup's spell it is a part; 0: of none */
+	__u32 woken;        /* it has slept for so long that another burst begins */
+	__u32 pad;
+	__u32 turns;      /* functions: that the class's figures do not have yet */
+	__u32 promotions; /* likewise */
+	__u64 wait_ns;    /* likewise */
+	__u64 task_group; /* of which group is the nearest that has one */
+	__u64 group;      /* where that is, a struct task_group; kept for no longer */
 };
 
 struct {
@@ -96,6 +101,24 @@ struct {
 	__type(key, __u32);
 	__type(value, struct task_ctx);
 } tasks SEC(".maps");
+
+/* An invocation that is all that a cgroup does until it is frozen or empty. */
+struct spell {
+	__u64 attained_ns; /* CPU time of all its tasks */
+	__u64 arrived_ns;  /* fair time at which it began */
+	__u32 tasks;       /* that are a part of it */
+	__u32 ended;       /* the next task of the cgroup begins another one */
+};
+
+#define SPELLS_MAX 65536
+
+/* By the cgroup's id. Of more, those that are not used any more give way first. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SPELLS_MAX);
+	__type(key, __u64);
+	__type(value, struct spell);
+} spells SEC(".maps");
 
 struct name_buf {
 	__u64 words[ALPS_NAME_LEN / 8];

@@ -120,6 +120,8 @@ func TestHeader(t *testing.T) {
 		{"ALPS_NO_CLASS", noClass},
 		{"ALPS_FALLBACK", flagFallback},
 		{"ALPS_PAPER", flagPaper},
+		{"ALPS_REQUEST", flagRequest},
+		{"ALPS_CGROUP", flagCgroup},
 		{"ALPS_TEXT_CHUNK", textChunk},
 		{"ALPS_REASON_LEN", maxReason},
 		{"ALPS_MSG_LEN", maxMessage},

@@ -34,6 +34,7 @@ type Class struct {
 	Name  string
 	Key   string // as in the policy, such as cgroup:/openfaas-fn/figlet
 	Hash  uint64
+	Kind  stream.Kind // of its invocations; "" is a process
 	Steps []Step // by FromNs; the first has 0
 }
 
@@ -77,13 +78,15 @@ func Check(w *stream.Window[stream.Policy]) (*Table, error) {
 			}
 			byHash[hash] = row.Key
 			byKey[row.Key] = len(t.Classes)
-			t.Classes = append(t.Classes, Class{Name: string(row.Class), Key: row.Key, Hash: hash, Steps: []Step{step}})
+			t.Classes = append(t.Classes, Class{Name: string(row.Class), Key: row.Key, Hash: hash, Kind: row.Kind, Steps: []Step{step}})
 			continue
 		}
 		class := &t.Classes[at]
 		switch last := class.Steps[len(class.Steps)-1]; {
 		case class.Name != string(row.Class):
 			return nil, w.Errorf(i, "key", "%s is of class %q and of class %q", row.Key, class.Name, row.Class)
+		case class.Kind != row.Kind:
+			return nil, w.Errorf(i, "kind", "%s is of kind %q and of kind %q", row.Key, class.Kind, row.Kind)
 		case step.FromNs == last.FromNs:
 			return nil, w.Errorf(i, "key", "%s has a row from %d ns already", row.Key, step.FromNs)
 		case step.FromNs < last.FromNs:

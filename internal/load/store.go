@@ -42,6 +42,8 @@ type classRecord struct {
 const (
 	flagFallback = 1
 	flagPaper    = 2
+	flagRequest  = 4
+	flagCgroup   = 8
 )
 
 type textHead struct {
@@ -118,6 +120,12 @@ func (t *Table) records(frame classRecord, stretch int) entries {
 		record.StepsLen = uint32(len(class.Steps))
 		if class.Name == unknown.Class {
 			record.Flags |= flagFallback
+		}
+		switch class.Kind {
+		case stream.Request:
+			record.Flags |= flagRequest
+		case stream.Cgroup:
+			record.Flags |= flagCgroup
 		}
 		for j, step := range class.Steps {
 			r := &record.Steps[j]
