@@ -35,7 +35,7 @@ type Class struct {
 	Key   string // as in the policy, such as cgroup:/openfaas-fn/figlet
 	Hash  uint64
 	Kind  stream.Kind // of its invocations; "" is a process
-	Steps []Step // by FromNs; the first has 0
+	Steps []Step      // by FromNs; the first has 0
 }
 
 // A Table is a checked policy, ready to be loaded.
