@@ -62,7 +62,7 @@ test-vm: build ## run the tests on real kernels in QEMU
 	ALPS_VM=1 $(GO) test -count=1 -timeout 20m -run TestPredictsKernels ./internal/sim; \
 	$(foreach kernel,$(COLLECT_KERNELS),$(call VM_TEST,$(kernel),./internal/collect);) \
 	$(foreach kernel,$(KERNELS),$(call VM_TEST,$(kernel),-skip TestSoak ./internal/load ./cmd/alps-load);) \
-	ALPS_VIRTUAL_TIME=1 $(call VM_TEST,newest,-run TestLongestWait ./internal/load,--icount 1 --cpus 1)
+	ALPS_VIRTUAL_TIME=1 $(call VM_TEST,newest,-run 'TestLongestWait|Cost' ./internal/load,--icount 1 --cpus 1)
 
 soak-short: build ## run short forms of the tests that the scheduler has to survive
 	bin/alps-vm setup

@@ -25,7 +25,7 @@ func wantRequests(t *testing.T, s *session, rows []stream.Invocation, name strin
 	}
 	for i := range rows {
 		row := &rows[i]
-		if got := time.Duration(row.CPUNs); got < want[i]-want[i]/50-time.Millisecond || got > want[i]+want[i]/2+10*time.Millisecond {
+		if got := time.Duration(row.CPUNs); got < want[i]-want[i]/50-time.Millisecond-slack() || got > want[i]+want[i]/2+10*time.Millisecond+slack() {
 			t.Errorf("CPU time %v, the kernel says %v and what it takes to answer", got, want[i])
 		}
 		if row.Kind != stream.Request || string(row.Class) != name || !row.EndNs.Valid {
@@ -33,7 +33,7 @@ func wantRequests(t *testing.T, s *session, rows []stream.Invocation, name strin
 		}
 		// One thread runs, waits or sleeps; the clocks of the three differ a little.
 		life, sum := row.EndNs.Nanos-row.ArrivalNs, row.CPUNs+row.WaitNs+row.BlockNs
-		if off := sum - life; off < -1e6 || off > max(life/10, 1e6) {
+		if off, more := sum-life, stream.Nanos(slack()); off < -1e6-more || off > max(life/10, 1e6)+more {
 			t.Errorf("lasts %d, but runs, waits and sleeps for %d: %+v", life, sum, row)
 		}
 		if i > 0 && row.ArrivalNs < rows[i-1].EndNs.Nanos {
@@ -172,7 +172,7 @@ func TestRequestsMerge(t *testing.T) {
 					t.Errorf("slept %v: %+v", slept, row)
 				}
 			}
-			if len(rows) != test.want || got < total-time.Millisecond || got > total+total/2 {
+			if len(rows) != test.want || got < total-time.Millisecond-slack() || got > total+total/2+slack() {
 				t.Errorf("%d requests of %v, want %d of %v: %+v", len(rows), got, test.want, total, rows)
 			}
 		})

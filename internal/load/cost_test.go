@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
@@ -155,5 +156,54 @@ func TestDecisionCost(t *testing.T) {
 	}
 	if seen < 4 { // enqueue, dispatch, running, quiescent
 		t.Errorf("%d programs were called for each turn", seen)
+	}
+}
+
+// TestForkAndSwitch: hackbench, which forks and passes messages and does nothing else,
+// takes hardly longer than under the kernel's own scheduler, as system tasks and as
+// functions. make bench runs it on 8 CPUs in 2 sockets.
+func TestForkAndSwitch(t *testing.T) {
+	o := guest(t)
+	if os.Getenv("ALPS_VIRTUAL_TIME") == "" {
+		t.Skip("needs virtual time, see TestSwitchCost")
+	}
+	path, err := exec.LookPath("hackbench")
+	if err != nil {
+		t.Skip("no hackbench in the machine: alps-vm test --program rt-tests:hackbench")
+	}
+	const throughput = 0.95 // of the kernel's
+	run := func(group string) float64 {
+		t.Helper()
+		cmd := exec.Command(path, "--groups", "4", "--loops", "100", "--pipe")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if group != "" {
+			dir, err := os.Open("/sys/fs/cgroup" + group)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer dir.Close()
+			cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(dir.Fd())
+		}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		_, text, _ := strings.Cut(string(out), "Time: ")
+		seconds, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		if err != nil {
+			t.Fatalf("hackbench says %q", out)
+		}
+		return seconds
+	}
+	cgroup(t, stressGroup)
+	kernel := run(stressGroup)
+	t.Logf("kernel: %.3f s", kernel)
+	load(t, o, stressPolicy(t))
+	for _, c := range []struct{ name, group string }{{"system tasks", ""}, {"functions", stressGroup}} {
+		took := run(c.group)
+		t.Logf("%s: %.3f s, %.3f of the kernel's throughput", c.name, took, kernel/took)
+		if kernel/took < throughput {
+			t.Errorf("%s: %.3f of the kernel's throughput, want at least %v", c.name, kernel/took, throughput)
+		}
 	}
 }

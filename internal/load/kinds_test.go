@@ -100,11 +100,11 @@ func TestSpellsBeginAnew(t *testing.T) {
 	before := cpuTime(t, a)
 	used := func() time.Duration { return cpuTime(t, a) - before }
 	freeze("0")
-	// It has its 100 ms at once, before b, which else leaves it 1 ms of each wait.
-	turns := turnsOf(t, a)
+	// It has its 100 ms at once, before b, which else leaves it a tick of each wait.
+	ofB := cpuTime(t, b)
 	eventually(t, "its new spell has used its first step", func() bool { return used() >= 90*time.Millisecond })
-	if n := turnsOf(t, a) - turns; n > 40 {
-		t.Errorf("it took %d turns for 90 ms: the spell has not begun anew", n)
+	if ofB = cpuTime(t, b) - ofB; ofB > used() {
+		t.Errorf("of its first %v the other one had %v meanwhile: the spell has not begun anew", used(), ofB)
 	}
 	isFirst(t, b, a)
 }
