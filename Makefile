@@ -40,12 +40,15 @@ demo: build ## run the whole loop in a virtual machine, before and after; result
 results: build ## make docs/results.md anew, from simulations of generated and (ALPS_TRACES) published workloads
 	docs/experiments/results.sh
 
-bench: ## measure speed and memory; medians of 5 runs
+bench: build ## measure speed, memory and what the programs in the kernel cost; medians of 5 runs
 	@mkdir -p out
 	ALPS_BENCH_ALL=1 $(GO) test -run '^$$' -bench 'Tool|SRPT/sorted|Run$$|Read|Write|Policy/' -benchtime 1x -count 5 -timeout 60m ./cmd/alps-sim ./cmd/alps-tune ./internal/sim ./internal/stream ./internal/tune | tee out/bench.txt
 	$(GO) tool benchstat out/bench.txt
 	@command -v hackbench >/dev/null || echo "make: no hackbench (Debian's package rt-tests): how much slower it gets is left out"
 	ALPS_PROCESSES=10000 ALPS_STORM_SECONDS=60 $(GO) test -count=1 -v -timeout 60m -run 'EveryProcess|ForkStorm' -bench 'Event|Hackbench' -benchtime 1x ./internal/collect | tee out/bench-collect.txt
+	bin/alps-vm setup
+	ALPS_VIRTUAL_TIME=1 $(call VM_TEST,newest,-v -run Cost ./internal/load,--icount 1 --cpus 1) | tee out/bench-switch.txt
+	ALPS_VIRTUAL_TIME=1 $(call VM_TEST,newest,-v -run ForkAndSwitch ./internal/load,--icount 1 --cpus 8 --sockets 2 --program rt-tests:hackbench) | tee out/bench-scale.txt
 
 test: test-native test-vm ## run all tests, those in the virtual machine included
 

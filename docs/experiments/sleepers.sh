@@ -15,10 +15,8 @@ trap 'rm -rf "$work"' EXIT
 arrivals() { # SEED CLASS CPU_MS SLEEP_MS SLEEPS
 	awk -v seed="$1$3" -v class="$2" -v cpu="$3" -v sleep="$4" -v sleeps="$5" 'BEGIN {
 		srand(seed)
-		for (at = 0; ; printf "%.0f,%s,%.0f,%.0f,%d\n", at, class, cpu * 1e6, sleep * 1e6, sleeps) {
-			at -= log(1 - rand()) * cpu * 1e6 / 0.3
-			if (at > 120e9) break
-		}
+		while ((at -= log(1 - rand()) * cpu * 1e6 / 0.3) < 120e9)
+			printf "%.0f,%s,%.0f,%.0f,%d\n", at, class, cpu * 1e6, sleep * 1e6, sleeps
 	}'
 }
 
