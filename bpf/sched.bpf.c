@@ -34,7 +34,7 @@ static void preempt_latest(struct task_struct *p, __u64 key, __u64 patience_ns)
 	__u64 latest = key;
 	__s32 victim = -1;
 
-	for (__u32 cpu = unknown_zero; cpu < possible_cpus && cpu < ALPS_MAX_CPUS; cpu++) {
+	for (__u32 cpu = unknown_zero; cpu < cpus_end && cpu < ALPS_MAX_CPUS; cpu++) {
 		struct cpu *c = cpu_of(cpu);
 
 		if (c && c->key > latest && c->patience_ns > patience_ns &&
@@ -284,6 +284,8 @@ SEC("struct_ops/alps_cpu_online")
 void BPF_PROG(alps_cpu_online, __s32 cpu)
 {
 	__sync_fetch_and_add(&online_cpus, 1);
+	if (cpu >= 0 && cpu >= cpus_end) /* one CPU comes at a time */
+		cpus_end = cpu + 1;
 	set_running(cpu, KEY_IDLE, KEY_IDLE);
 }
 
@@ -321,6 +323,10 @@ __s32 BPF_PROG(alps_init)
 	__s32 err;
 
 	online_cpus = bpf_cpumask_weight(online);
+	for (__u32 cpu = unknown_zero; cpu < possible_cpus && cpu < ALPS_MAX_CPUS; cpu++) {
+		if (bpf_cpumask_test_cpu(cpu, online))
+			cpus_end = cpu + 1;
+	}
 	scx_bpf_put_cpumask(online);
 	fair_at_ns = scx_bpf_now();
 	for (__u32 kind = 0; kind < KINDS; kind++) {

@@ -39,6 +39,7 @@ const (
 	SchedProgAlpsRunning      = "alps_running"
 	SchedProgAlpsSelectCpu    = "alps_select_cpu"
 	SchedVarCpus              = "cpus"
+	SchedVarCpusEnd           = "cpus_end"
 	SchedVarFairAtNs          = "fair_at_ns"
 	SchedVarFairNs            = "fair_ns"
 	SchedVarFairSliceNs       = "fair_slice_ns"
@@ -132,6 +133,7 @@ type SchedMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type SchedVariableSpecs struct {
 	Cpus              *ebpf.VariableSpec `ebpf:"cpus"`
+	CpusEnd           *ebpf.VariableSpec `ebpf:"cpus_end"`
 	FairAtNs          *ebpf.VariableSpec `ebpf:"fair_at_ns"`
 	FairNs            *ebpf.VariableSpec `ebpf:"fair_ns"`
 	FairSliceNs       *ebpf.VariableSpec `ebpf:"fair_slice_ns"`
@@ -198,6 +200,7 @@ func (m *SchedMaps) Close() error {
 // It can be passed to LoadSchedObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SchedVariables struct {
 	Cpus              *ebpf.Variable `ebpf:"cpus"`
+	CpusEnd           *ebpf.Variable `ebpf:"cpus_end"`
 	FairAtNs          *ebpf.Variable `ebpf:"fair_at_ns"`
 	FairNs            *ebpf.Variable `ebpf:"fair_ns"`
 	FairSliceNs       *ebpf.Variable `ebpf:"fair_slice_ns"`

@@ -180,6 +180,7 @@ __u64 fair_ns;
 __u64 fair_at_ns;
 __u64 runnable_functions;
 __u64 online_cpus;
+__u32 cpus_end = 1; /* CPUs from this number on have never been online */
 
 /* NULL for CPUs beyond those that are known: nobody preempts there. */
 static inline struct cpu *cpu_of(__u32 cpu)
