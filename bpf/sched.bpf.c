@@ -31,18 +31,22 @@ static void preempt_latest(struct task_struct *p, __u64 key, __u64 patience_ns)
 {
 	struct alps_class *class;
 	struct cpu *victims;
+	struct bpf_iter_num it;
 	__u64 latest = key;
 	__s32 victim = -1;
+	int *cpu;
 
-	for (__u32 cpu = unknown_zero; cpu < cpus_end && cpu < ALPS_MAX_CPUS; cpu++) {
-		struct cpu *c = cpu_of(cpu);
+	bpf_iter_num_new(&it, 0, cpus_end);
+	while ((cpu = bpf_iter_num_next(&it))) {
+		struct cpu *c = cpu_of(*cpu);
 
 		if (c && c->key > latest && c->patience_ns > patience_ns &&
-		    bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
+		    bpf_cpumask_test_cpu(*cpu, p->cpus_ptr)) {
 			latest = c->key;
-			victim = cpu;
+			victim = *cpu;
 		}
 	}
+	bpf_iter_num_destroy(&it);
 	if (victim < 0)
 		return;
 	victims = cpu_of(victim);
@@ -320,13 +324,17 @@ SEC("struct_ops.s/alps_init")
 __s32 BPF_PROG(alps_init)
 {
 	const struct cpumask *online = scx_bpf_get_online_cpumask();
+	struct bpf_iter_num it;
+	int *number;
 	__s32 err;
 
 	online_cpus = bpf_cpumask_weight(online);
-	for (__u32 cpu = unknown_zero; cpu < possible_cpus && cpu < ALPS_MAX_CPUS; cpu++) {
-		if (bpf_cpumask_test_cpu(cpu, online))
-			cpus_end = cpu + 1;
+	bpf_iter_num_new(&it, 0, possible_cpus);
+	while ((number = bpf_iter_num_next(&it))) {
+		if (bpf_cpumask_test_cpu(*number, online))
+			cpus_end = *number + 1;
 	}
+	bpf_iter_num_destroy(&it);
 	scx_bpf_put_cpumask(online);
 	fair_at_ns = scx_bpf_now();
 	for (__u32 kind = 0; kind < KINDS; kind++) {
