@@ -92,6 +92,7 @@ static __always_inline void read_burst(const struct burst *burst, struct task_st
 		.wait_ns = end->wait_ns - burst->begin.wait_ns,
 		.switches = end->switches - burst->begin.switches,
 		.sleeps = end->sleeps - burst->begin.sleeps,
+		.process_start_ns = task->group_leader->start_time,
 		.tgid = task->tgid,
 	};
 	bpf_probe_read_kernel_str(rec->head.comm, sizeof(rec->head.comm), task->group_leader->comm);
