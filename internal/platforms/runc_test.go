@@ -66,8 +66,8 @@ func TestRunc(t *testing.T) {
 		burn              time.Duration
 		calls, parallel   int
 	}{
-		{"alps-test-thumb", "/openfaas-fn/alps-test-thumb", "alps-test-thumb", 10 * time.Millisecond, 20, 4},
-		{"alps-test-train", "/openfaas-fn/alps-test-train", "alps-test-train", 300 * time.Millisecond, 3, 2},
+		{"alps-test-c15", "/openfaas-fn/alps-test-thumb", "alps-test-thumb", 10 * time.Millisecond, 20, 4},
+		{"alps-test-c16", "/openfaas-fn/alps-test-train", "alps-test-train", 300 * time.Millisecond, 3, 2},
 		{"alps-test-resize", "/alps-test-fns/c-17", "alps-test-resize", 10 * time.Millisecond, 20, 4},
 		{"alps-test-report", "/alps-test-fns/c-18", "alps-test-report", 300 * time.Millisecond, 3, 2},
 	} {
