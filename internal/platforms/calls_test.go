@@ -228,14 +228,18 @@ func wantCalls(t *testing.T, kind stream.Kind, rows []stream.Invocation, deploym
 			}
 		}
 		var sum, sumSaid time.Duration
+		var wrong []string
 		for _, row := range ours {
 			sum += time.Duration(row.CPUNs)
 			if string(row.Class) != d.class || row.Key != d.key || row.Kind != kind {
-				t.Errorf("class %q, key %q, kind %v, want %q, %q, %v", row.Class, row.Key, row.Kind, d.class, d.key, kind)
+				wrong = append(wrong, fmt.Sprintf("class %q, key %q, kind %v, want %q, %q, %v", row.Class, row.Key, row.Kind, d.class, d.key, kind))
 			}
 			if !row.EndNs.Valid || float64(row.CPUNs) < float64(d.burn)*(1-lessPart-d.elsewhere) || row.EndNs.Nanos < row.ArrivalNs+row.CPUNs*98/100 {
-				t.Errorf("%s: a call of %v has the row %+v", d.class, d.burn, row)
+				wrong = append(wrong, fmt.Sprintf("a call of %v has the row %+v", d.burn, row))
 			}
+		}
+		if len(wrong) > 0 {
+			t.Errorf("%s: %d rows, of which %d are wrong; the first: %s", d.class, len(ours), len(wrong), wrong[0])
 		}
 		for _, one := range used[i] {
 			sumSaid += one
