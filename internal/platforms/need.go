@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +57,8 @@ func lacking(programs []string) []string {
 			missing = append(missing, debian)
 		}
 	}
-	return missing
+	slices.Sort(missing)
+	return slices.Compact(missing) // a package may have several of the programs
 }
 
 // isStatic tells whether a program runs in a root file system without libraries.
