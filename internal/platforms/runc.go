@@ -90,7 +90,7 @@ func Bundle(t testing.TB, c Container) string {
 }
 
 // RemoveCgroup removes a cgroup, in all hierarchies, now and at the end of the
-// test; then also those above it that were not there now.
+// test; with it those above it that are empty or, at the end, new.
 func RemoveCgroup(t testing.TB, cgroup string) {
 	t.Helper()
 	for _, pattern := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
@@ -103,6 +103,9 @@ func RemoveCgroup(t testing.TB, cgroup string) {
 				continue
 			}
 			removeDir(t, mount+cgroup)
+			for above := filepath.Dir(cgroup); above != "/"; above = filepath.Dir(above) {
+				os.Remove(mount + above) // which a killed test left; others' are not empty
+			}
 			// What is told first is done last.
 			dir := mount
 			for name := range strings.SplitSeq(strings.Trim(cgroup, "/"), "/") {
