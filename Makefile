@@ -26,7 +26,7 @@ VM_TEST = CGO_ENABLED=0 $(GO) test -count=1 -exec "$(CURDIR)/bin/alps-vm test --
 # 20,000 processes take much memory.
 SOAK_TEST = ALPS_SOAK=1 CGO_ENABLED=0 $(GO) test -v -count=1 -timeout 6h -exec "$(CURDIR)/bin/alps-vm test --kernel $(1) --cpus 2 --memory 4096 --timeout 6h --program stress-ng --program rt-tests:hackbench $(2) --"
 
-.PHONY: help build demo results bench test test-native test-vm check soak soak-short generate install clean
+.PHONY: help build demo results bench test test-native test-platforms test-vm check soak soak-short generate install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,8 +52,12 @@ bench: build ## measure speed, memory and what the programs in the kernel cost; 
 
 test: test-native test-vm ## run all tests, those in the virtual machine included
 
+# ALPS_INSTALL lets tests install the Debian packages that they need.
 test-native: ## run the tests that need no virtual machine
-	$(GO) test -count=1 ./...
+	ALPS_INSTALL=1 $(GO) test -count=1 ./...
+
+test-platforms: ## call functions on real FaaS platforms: runc, containerd, Google's Functions Framework
+	ALPS_INSTALL=1 ALPS_PLATFORMS=1 $(GO) test -count=1 -v -timeout 30m ./internal/platforms
 
 test-vm: build ## run the tests on real kernels in QEMU
 	@if ! bin/alps-vm setup; then \

@@ -82,8 +82,9 @@ struct head {
 	__u64 thread_life_ns;
 	__u64 thread_switches;
 	__u64 thread_sleeps;
-	__u32 tgid;    /* of a cgroup: one of its processes */
-	__u32 threads; /* that live */
+	__u64 process_start_ns; /* of a request: when its process started */
+	__u32 tgid;             /* of a cgroup: one of its processes */
+	__u32 threads;          /* that live */
 	__s32 path_bytes;
 	__u32 pad;
 	char comm[COLLECT_COMM_LEN];
@@ -112,6 +113,6 @@ enum { WAITS = 1024 }; /* system calls, by number */
 
 _Static_assert(sizeof(struct process) == 88, "shared with Go");
 _Static_assert(sizeof(struct spell) == 56, "shared with Go");
-_Static_assert(sizeof(struct head) == 136, "shared with Go");
+_Static_assert(sizeof(struct head) == 144, "shared with Go");
 
 #endif

@@ -28,6 +28,7 @@ type CollectHead struct {
 	ThreadLifeNs   uint64
 	ThreadSwitches uint64
 	ThreadSleeps   uint64
+	ProcessStartNs uint64
 	Tgid           uint32
 	Threads        uint32
 	PathBytes      int32

@@ -82,16 +82,26 @@ static __always_inline struct burst *burst_of(struct task_struct *task)
 	return NULL;
 }
 
+/* burst_cpu_ns is what a burst has used by its end. Both its sums are reckoned, so
+ * of a short one the later may be the smaller. */
+static __always_inline u64 burst_cpu_ns(const struct burst *burst, const struct use *end)
+{
+	s64 used = end->cpu_ns - burst->begin.cpu_ns;
+
+	return used > 0 ? used : 0;
+}
+
 static __always_inline void read_burst(const struct burst *burst, struct task_struct *task,
 				       const struct use *end, struct record *rec)
 {
 	rec->head = (struct head){
 		.id = burst->tid,
 		.start_ns = burst->start_ns,
-		.cpu_ns = end->cpu_ns - burst->begin.cpu_ns,
+		.cpu_ns = burst_cpu_ns(burst, end),
 		.wait_ns = end->wait_ns - burst->begin.wait_ns,
 		.switches = end->switches - burst->begin.switches,
 		.sleeps = end->sleeps - burst->begin.sleeps,
+		.process_start_ns = task->group_leader->start_time,
 		.tgid = task->tgid,
 	};
 	bpf_probe_read_kernel_str(rec->head.comm, sizeof(rec->head.comm), task->group_leader->comm);
@@ -108,7 +118,7 @@ static __always_inline void send_burst(const struct burst *burst, struct task_st
 
 	if (!rec)
 		return;
-	if (end->cpu_ns - burst->begin.cpu_ns < min_request_ns) {
+	if (burst_cpu_ns(burst, end) < min_request_ns) {
 		count = bpf_map_lookup_elem(&too_short, &zero);
 		if (count)
 			++*count;
@@ -306,7 +316,7 @@ int on_living(struct bpf_iter__task *ctx)
 	} else {
 		read_use(task, now, &used);
 	}
-	if (used.cpu_ns - copy.begin.cpu_ns < min_request_ns)
+	if (burst_cpu_ns(&copy, &used) < min_request_ns)
 		return 0; /* none yet */
 	rec = bpf_map_lookup_elem(&scratch, &slot);
 	if (!rec)

@@ -10,13 +10,17 @@ import (
 	"unsafe"
 
 	"alps/bpf"
+	"alps/internal/rules"
 )
 
 // process is what the kernel side tells of one invocation. All times are in
 // ns; StartNs and EndNs are on CLOCK_MONOTONIC.
 type process struct {
 	processID
-	EndNs int64 // 0 while it lives
+	// Server is the process that serves a request, of which the invocation is
+	// one of many.
+	Server rules.ID
+	EndNs  int64 // 0 while it lives
 	// Sums over its threads, the ended ones included. LifeNs is from the
 	// thread's start to its end, or to now. Sleeps are among the Switches.
 	CPUNs, WaitNs, LifeNs int64
@@ -71,6 +75,7 @@ func readRecord(in io.Reader, buffer []byte) (head bpf.CollectHead, names []byte
 func processOf(head *bpf.CollectHead, names []byte) process {
 	return process{
 		processID: processID{Number: head.Id, StartNs: int64(head.StartNs)},
+		Server:    rules.ID{PID: int(head.Tgid), StartNs: int64(head.ProcessStartNs)},
 		EndNs:     int64(head.EndNs),
 		CPUNs:     int64(head.CpuNs),
 		WaitNs:    int64(head.WaitNs),

@@ -231,3 +231,20 @@ func TestRequestsOfTooManyThreads(t *testing.T) {
 	s.finish()
 	wantMessage(t, s, "more alive at once than the table holds")
 }
+
+// However short a burst, and whatever the kernel had booked when it began, it has used
+// no less than nothing: none of these is as long as a request.
+func TestShortBurstsAreNoRequests(t *testing.T) {
+	const name = "fn-short"
+	options := requestsOf(name)
+	options.MinRequest = time.Hour
+	s := collect(t, options)
+	server := startServer(t, name, "recv")
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); {
+		server.send("0s").answer()
+	}
+	if rows := s.finish(); len(rows) > 0 {
+		t.Errorf("%d rows: %+v", len(rows), rows)
+	}
+	wantMessage(t, s, "bursts of less than 1h0m0s of CPU time were no requests")
+}

@@ -20,6 +20,7 @@ type ruler struct {
 	// looks at new cgroups at once.
 	mu      sync.Mutex
 	matcher *rules.Matcher
+	host    *rules.Host
 	kind    stream.Kind
 	execs   *execTracer // nil where the rules ask for nothing that it tells
 	// unknown are the processes of the window whose class could not be told,
@@ -34,13 +35,13 @@ type ruler struct {
 
 // newRuler starts to learn what the rules ask of the processes.
 func newRuler(set *rules.Set, kind stream.Kind) (_ *ruler, err error) {
-	r := &ruler{kind: kind, unknown: map[processID]error{}}
+	r := &ruler{host: rules.NewHost("/"), kind: kind, unknown: map[processID]error{}}
 	if set.Asks(rules.Container, rules.Env, rules.Mount, rules.Exe, rules.Cmdline, rules.UID) {
 		if r.execs, err = newExecTracer(set); err != nil {
 			return nil, err
 		}
 	}
-	r.matcher = rules.NewMatcher(set, rules.NewHost("/"), r.learn)
+	r.matcher = rules.NewMatcher(set, r.host, r.learn)
 	if r.execs == nil {
 		return r, nil
 	}
@@ -105,14 +106,10 @@ func (r *ruler) learn() error {
 func (r *ruler) decide(p *process) (class, key string, v verdict) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	id := rules.ID{PID: int(p.Number), StartNs: p.StartNs}
-	if r.kind == stream.Cgroup {
-		id.PID = someProcess(p.Cgroup)
-	}
-	ended := p.EndNs != 0
+	id := r.subject(p)
 	// The process of a request, or of a frozen cgroup, is still there.
-	gone := ended && r.kind == stream.Process
-	found := r.matcher.Decide(rules.Process{ID: id, Comm: p.Comm, Cgroup: p.Cgroup, Ended: gone})
+	ended := p.EndNs != 0 && r.kind == stream.Process
+	found := r.matcher.Decide(rules.Process{ID: id, Comm: p.Comm, Cgroup: p.Cgroup, Ended: ended})
 	if ended {
 		r.matcher.Forget(id)
 	}
@@ -125,6 +122,17 @@ func (r *ruler) decide(p *process) (class, key string, v verdict) {
 		return "", "", leftOut
 	}
 	return found.Class, found.Key, taken
+}
+
+// subject is the process that the rules look at.
+func (r *ruler) subject(p *process) rules.ID {
+	switch r.kind {
+	case stream.Request:
+		return p.Server
+	case stream.Cgroup:
+		return r.host.Identify(someProcess(p.Cgroup))
+	}
+	return rules.ID{PID: int(p.Number), StartNs: p.StartNs}
 }
 
 // someProcess is a process that is in a cgroup, 0 if none is.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"alps/internal/rules"
+	"alps/internal/stream"
 )
 
 // byRules are the options of a run that takes what the rules name.
@@ -175,6 +176,79 @@ func TestRulesOfTheLiving(t *testing.T) {
 	}
 	if len(rows) < 2 {
 		t.Errorf("%d rows, want one a window", len(rows))
+	}
+}
+
+// A request is of the class of the process that serves it, which has served others
+// and may have been there before the collector.
+func TestRulesOfRequests(t *testing.T) {
+	const name = "fn-served"
+	t.Setenv("FN_ALPS_SERVER", "resize")
+	for _, test := range []struct {
+		name, rule string
+		before     bool
+	}{
+		{"environment", "env,^FN_ALPS_SERVER=(.+)$,$1", false},
+		{"environment, from before", "env,^FN_ALPS_SERVER=(.+)$,$1", true},
+		{"arguments", "cmdline,/fn-served$,resize", false},
+		{"mounts, from before", "mount, /proc ,resize", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			needKernel(t)
+			options := byRules(t, test.rule)
+			options.Invocation, options.MinRequest = stream.Request, 15*time.Millisecond
+			options.Filter.Comms = []string{name}
+			var server *client
+			if test.before {
+				server = startServer(t, name, "recv")
+				server.ask("0s")
+			}
+			s := collect(t, options)
+			if !test.before {
+				server = startServer(t, name, "recv")
+				server.ask("0s")
+			}
+			var want []time.Duration
+			for range 3 {
+				used, _ := server.ask("20ms")
+				want = append(want, used)
+				time.Sleep(2 * drainEvery) // so that each is decided on before the next
+			}
+			rows := s.finish()
+			for i := range rows {
+				if rows[i].Class != "resize" {
+					t.Errorf("class %q", rows[i].Class)
+				}
+				rows[i].Class = name
+			}
+			wantRequests(t, s, rows, name, want)
+		})
+	}
+}
+
+// A spell is of the class of the processes in the cgroup.
+func TestRulesOfSpells(t *testing.T) {
+	path, dir := newCgroup(t, "spell")
+	options := byRules(t, "env,^FN_ALPS_SERVER=(.+)$,$1")
+	options.Filter.Under, options.Invocation = path, stream.Cgroup
+	t.Setenv("FN_ALPS_SERVER", "resize")
+	server := serve(t, dir+"/spell", "fn-spell")
+	freeze(t, dir+"/spell", 1)
+	s := collect(t, options)
+	for range 2 {
+		freeze(t, dir+"/spell", 0)
+		server.ask(20 * time.Millisecond)
+		freeze(t, dir+"/spell", 1)
+		time.Sleep(2 * drainEvery)
+	}
+	rows := s.finish()
+	for _, row := range rows {
+		if row.Class != "resize" || row.Key != "cgroup:"+path+"/spell" || !row.EndNs.Valid {
+			t.Errorf("%+v", row)
+		}
+	}
+	if len(rows) != 2 {
+		t.Errorf("%d rows, want 2\n%s", len(rows), &s.messages)
 	}
 }
 

@@ -172,6 +172,16 @@ func (h *Host) isStill(id ID) bool {
 	return since > -2*TickNs && since < inSuspend()+2*TickNs
 }
 
+// Identify returns the identity of a process that lives, its start to the
+// precision of /proc; without a start if there is no such process.
+func (h *Host) Identify(pid int) ID {
+	stat, err := h.Stat(pid)
+	if err != nil {
+		return ID{PID: pid}
+	}
+	return ID{PID: pid, StartNs: int64(time.Duration(stat.StartTicks)*TickNs - inSuspend())}
+}
+
 // inSuspend is how long the machine has been in suspend.
 func inSuspend() time.Duration {
 	var boot, monotonic unix.Timespec
