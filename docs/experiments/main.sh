@@ -67,7 +67,7 @@ run() { # CONTENDER KERNEL FILE…
 	bin/alps-vm run --kernel "$kernel" --cpus "$cpus" --icount 1 --memory 1024 --timeout 1h --out "$dir/$contender.part" \
 		--file out/experiments/alps-runner:/bin/alps-runner --file docs/experiments/contender.sh:/contender.sh \
 		"${flags[@]}" -- sh /contender.sh "$contender" "${args[@]}" >&2
-	git describe --always --dirty >"$dir/$contender.part/commit.txt"
+	echo "$commit" >"$dir/$contender.part/commit.txt"
 	mv "$dir/$contender.part" "$dir/$contender"
 }
 
@@ -138,6 +138,7 @@ table() {
 		}' "$results/figures.csv"
 }
 
+commit=$(git describe --always --dirty)
 bin/alps-vm setup
 mkdir -p "$results"
 bin/alps-workload build out/experiments >&2
