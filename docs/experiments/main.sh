@@ -138,7 +138,7 @@ table() {
 		}' "$results/figures.csv"
 }
 
-commit=$(git describe --always --dirty)
+commit=$(git describe --always --dirty 2>/dev/null || echo unknown)
 bin/alps-vm setup
 mkdir -p "$results"
 bin/alps-workload build out/experiments >&2

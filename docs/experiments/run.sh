@@ -9,17 +9,18 @@ names=${*:-main results}
 mkdir -p out/experiments
 
 for name in $names; do
-	script=docs/experiments/$name.sh
-	if [ ! -x "$script" ]; then
+	if [ ! -x "docs/experiments/$name.sh" ]; then
 		echo "run.sh: there is no experiment $name; docs/experiments/README.md lists them" >&2
 		exit 2
 	fi
+done
+for name in $names; do
 	if [ $# = 0 ] && [ -e "out/experiments/$name.md" ]; then
 		echo "$name is done: out/experiments/$name.md" >&2
 		continue
 	fi
 	SECONDS=0
-	"$script" | tee "out/experiments/$name.part"
+	"docs/experiments/$name.sh" | tee "out/experiments/$name.part"
 	mv "out/experiments/$name.part" "out/experiments/$name.md"
 	echo "$name took $((SECONDS / 60)) min $((SECONDS % 60)) s; out/experiments/$name.md has the table" >&2
 done
