@@ -7,7 +7,6 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 bin/alps-sim generate --invocations 4000 --seed 1 >"$work/windows.csv"
-bin/alps-sim generate --invocations 4000 --seed 1 --arrivals bursty >"$work/bursty.csv"
 {
 	cat <<'EOF'
 # Results
@@ -71,7 +70,7 @@ bounded, and if some are right and the rest random. Mean turnaround over that of
 invocations, three draws of the predictions, from the least to the most:
 
 EOF
-	docs/experiments/mistakes.sh "$work/windows.csv" "$work/bursty.csv"
+	docs/experiments/mistakes.sh
 	cat <<'EOF'
 
 ![SRPT with mistaken predictions](mistakes.svg)
