@@ -115,8 +115,8 @@ table() {
 			$(at["p99_ns"]) / 1e6, $(at["mean_slowdown"]), $(at["switches"])) }
 		END {
 			split(setting, s, "/")
-			printf "\n%s, %d CPUs, %d%% load, seed %d, commit %s: mean turnaround in ms of groups 1 to 4 (%d, %d, %d and %d requests) and of all %d\n\n",
-				s[1], s[2], s[3], s[4], commit, n[1], n[2], n[3], n[4], n["*"]
+			printf "\n%s, %d %s, %d%% load, seed %d, commit %s.\nMean turnaround in ms of groups 1 to 4 (%d, %d, %d and %d requests) and of all %d\n\n",
+				s[1], s[2], s[2] == 1 ? "CPU" : "CPUs", s[3], s[4], commit, n[1], n[2], n[3], n[4], n["*"]
 			print "| contender | kernel | 1 | 2 | 3 | 4 | all | p50 | p90 | p99 | mean slowdown | switches |"
 			print "|---|---|---|---|---|---|---|---|---|---|---|---|"
 			for (i = 1; i <= count; i++) {
@@ -125,7 +125,7 @@ table() {
 				for (g = 1; g <= 4; g++) printf " %.1f |", mean[c, g]
 				printf " %.1f |%s\n", mean[c, "*"], rest[c]
 			}
-			print "\nMean turnaround under alps, more or less than under:\n"
+			print "\nMean turnaround under `alps`, more or less than under:\n"
 			print "| | 1 | 2 | 3 | 4 | all |"
 			print "|---|---|---|---|---|---|"
 			for (i = 1; i <= count; i++) {

@@ -108,7 +108,7 @@ func checkMainTable(t *testing.T, text string) {
 		t.Errorf("%d contenders are twice as slow as alps in all groups, want 7:\n%s", got, text)
 	}
 	for _, want := range []string{
-		"poisson, 1 CPUs, 90% load, seed 1, commit unknown", "\n| bound |  | ", "\n| oracle |  | ", "\n| alps | 6.newest | ", "\n| cfs-6.1 | 6.6.1 | ",
+		"poisson, 1 CPU, 90% load, seed 1, commit unknown", "\n| bound |  | ", "\n| oracle |  | ", "\n| alps | 6.newest | ", "\n| cfs-6.1 | 6.6.1 | ",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
