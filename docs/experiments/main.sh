@@ -17,9 +17,15 @@ results=docs/experiments/results/$name
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# In the order of the table: the contender, and the kernel that it runs on.
-contenders="cfs-6.1:6.1 eevdf-oldest:oldest eevdf-newest:newest slices:newest sfs:6.1
-	alps-paper:newest alps-demand:newest alps:newest"
+# In the order of the table: the contenders, each with the kernel that it runs on. Linux
+# 6.1 does not boot in virtual time with several CPUs, so CFS is not in there, and SFS is
+# on top of EEVDF.
+contenders() {
+	[ "$cpus" != 1 ] || echo cfs-6.1:6.1
+	echo eevdf-oldest:oldest eevdf-newest:newest slices:newest
+	if [ "$cpus" = 1 ]; then echo sfs:6.1; else echo sfs:oldest; fi
+	echo alps-paper:newest alps-demand:newest alps:newest
+}
 
 # Makes trace.csv of a setting, the requests that all get, and teach.csv, others of the
 # same kind, to learn from. Sets kind, cpus, load and seed.
@@ -85,7 +91,7 @@ by_group() { # COLUMN FILE
 # Prints the figures of a setting, and draws the picture.
 figures() {
 	local measured=() contender
-	for contender in $contenders; do
+	for contender in $(contenders); do
 		contender=${contender%:*}
 		by_group 2 "$dir/$contender/result.csv" >"$work/$contender.csv"
 		measured+=(--measured "$contender=$work/$contender.csv")
@@ -153,7 +159,7 @@ done
 for setting in $settings; do
 	make_traces "$setting"
 	run teach newest teach.csv
-	for contender in $contenders; do
+	for contender in $(contenders); do
 		run "${contender%:*}" "${contender#*:}" trace.csv teach/turns.csv
 	done
 	figures >>"$work/all.csv"

@@ -119,6 +119,22 @@ func checkMainTable(t *testing.T, text string) {
 	}
 }
 
+// On several CPUs, what cannot be had there is left out.
+func TestExperimentsSeveralCPUs(t *testing.T) {
+	dir := experiments(t)
+	stdout, stderr, err := script(t, dir, "main.sh", "NAME=two", "WORKLOADS=steady", "CPUS=2", "LOADS=50", "SEEDS=3")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	got := strings.Join(runs(t, dir), "\n")
+	if strings.Contains(got, "cfs-6.1") || !strings.Contains(got, "\nsfs oldest --loops-per-ms 1234 --by-clock") {
+		t.Errorf("it ran\n%s", got)
+	}
+	if !strings.Contains(stdout, "steady, 2 CPUs, 50% load, seed 3") || strings.Contains(stdout, "cfs-6.1") {
+		t.Errorf("the table is\n%s", stdout)
+	}
+}
+
 func TestExperimentsRefuse(t *testing.T) {
 	dir := experiments(t)
 	_, stderr, err := script(t, dir, "run.sh quick frob")
