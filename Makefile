@@ -26,7 +26,7 @@ VM_TEST = CGO_ENABLED=0 $(GO) test -count=1 -exec "$(CURDIR)/bin/alps-vm test --
 # 20,000 processes take much memory.
 SOAK_TEST = ALPS_SOAK=1 CGO_ENABLED=0 $(GO) test -v -count=1 -timeout 6h -exec "$(CURDIR)/bin/alps-vm test --kernel $(1) --cpus 2 --memory 4096 --timeout 6h --program stress-ng --program rt-tests:hackbench $(2) --"
 
-.PHONY: help build demo results bench test test-native test-platforms test-vm check soak soak-short generate install clean
+.PHONY: help build demo results experiments bench test test-native test-platforms test-vm check soak soak-short generate install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ demo: build ## run the whole loop in a virtual machine, before and after; result
 
 results: build ## make docs/results.md anew, from simulations of generated and (ALPS_TRACES) published workloads
 	docs/experiments/results.sh
+
+experiments: build ## run the experiments (EXP=name: one, see docs/experiments); can be stopped and goes on where it was
+	docs/experiments/run.sh $(EXP)
 
 bench: build ## measure speed, memory and what the programs in the kernel cost; medians of 5 runs
 	@mkdir -p out

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# SRPT with mistaken predictions over two files of windows, Poisson and bursty
+# SRPT with mistaken predictions, of generated invocations with Poisson and with bursty
 # arrivals. Prints Markdown.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-paste -d, <(bin/alps-sim mistakes -q "$1") <(bin/alps-sim mistakes -q "$2" | cut -d, -f5-7) | awk -F, '
+paste -d, <(bin/alps-sim generate --invocations 4000 --seed 1 | bin/alps-sim mistakes -q) \
+	<(bin/alps-sim generate --invocations 4000 --seed 1 --arrivals bursty | bin/alps-sim mistakes -q | cut -d, -f5-7) | awk -F, '
 	NR == 1 { print "| predictions | Poisson arrivals | bursty |"; print "|---|---|---|"; next }
 	{
 		name["exact"] = "exact"; name["class-mean"] = "the mean of the class"

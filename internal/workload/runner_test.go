@@ -217,6 +217,9 @@ func TestRunnerRefuses(t *testing.T) {
 		{header + "1,a-123456789012,1\n1,b-123456789012,1\n", "would both be known as fn-123456789012", nil, 1},
 		{header + "1,a,1\n", `--limit: "x" is not a whole number`, []string{"--limit", "x"}, 2},
 		{header + "1,a,1\n", "unknown or incomplete option --frob", []string{"--frob"}, 2},
+		{header + "1,a,1\n", `--scheduler: "cfs" is not sfs`, []string{"--scheduler", "cfs"}, 2},
+		{header + "1,a,1\n", "--scheduler sfs goes with neither --slices nor --nice", []string{"--scheduler", "sfs", "--slices", "x"}, 2},
+		{header + "1,a,1\n", "opening /nonexistent/policy.csv: No such file", []string{"--slices", "/nonexistent/policy.csv"}, 1},
 	} {
 		cmd := runner(t, test.trace, append([]string{"--no-cgroup"}, test.args...)...)
 		var stdout, stderr bytes.Buffer

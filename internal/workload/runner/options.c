@@ -14,6 +14,11 @@
 //                      other, above all several virtual CPUs under -icount
 //   --limit N          at most so many children at a time; 0: no limit
 //   --nice N           the runner's own niceness, -20 to 0; children have 0
+//   --scheduler sfs    schedule the children by SFS's rules (sfs.h), as a
+//                      SCHED_FIFO process; takes root
+//   --slices FILE      a policy as alps-tune writes it: children have the slice_ns
+//                      of their class's first row from EEVDF, which makes it 0.1
+//                      to 100 ms; 0 is EEVDF's own (Linux 6.12)
 //   --calibrate        only print the measured loops per millisecond
 
 #include "runner.h"
@@ -35,7 +40,8 @@ __attribute__((noreturn, format(printf, 1, 2))) static void usage(const char *fm
 	vfprintf(stderr, fmt, args);
 	va_end(args);
 	fputs("\nusage: runner [--cgroup-root DIR | --no-cgroup] [--keep-cgroups]\n"
-	      "              [--loops-per-ms N] [--by-clock] [--limit N] [--nice N] TRACE.csv\n"
+	      "              [--loops-per-ms N] [--by-clock] [--limit N] [--nice N]\n"
+	      "              [--scheduler sfs | --slices POLICY.csv] TRACE.csv\n"
 	      "       runner --calibrate\n",
 	      stderr);
 	exit(2);
@@ -71,7 +77,7 @@ static uint64_t number_option(const char *name, const char *s, uint64_t min, uin
 
 void parse_options(int argc, char **argv)
 {
-	enum { ROOT = 256, NO_CGROUP, KEEP, LOOPS, BY_CLOCK, LIMIT, NICE, CALIBRATE };
+	enum { ROOT = 256, NO_CGROUP, KEEP, LOOPS, BY_CLOCK, LIMIT, NICE, SCHEDULER, SLICES, CALIBRATE };
 	static const struct option long_options[] = {
 		{ "cgroup-root", required_argument, NULL, ROOT },
 		{ "no-cgroup", no_argument, NULL, NO_CGROUP },
@@ -80,6 +86,8 @@ void parse_options(int argc, char **argv)
 		{ "by-clock", no_argument, NULL, BY_CLOCK },
 		{ "limit", required_argument, NULL, LIMIT },
 		{ "nice", required_argument, NULL, NICE },
+		{ "scheduler", required_argument, NULL, SCHEDULER },
+		{ "slices", required_argument, NULL, SLICES },
 		{ "calibrate", no_argument, NULL, CALIBRATE },
 		{ 0 },
 	};
@@ -113,6 +121,14 @@ void parse_options(int argc, char **argv)
 			else if (strcmp(optarg, "0"))
 				usage("--nice: \"%s\" is not a whole number from -20 to 0", optarg);
 			break;
+		case SCHEDULER:
+			if (strcmp(optarg, "sfs"))
+				usage("--scheduler: \"%s\" is not sfs", optarg);
+			opt.sfs = true;
+			break;
+		case SLICES:
+			opt.slices = optarg;
+			break;
 		case CALIBRATE:
 			opt.calibrate_only = true;
 			break;
@@ -120,6 +136,8 @@ void parse_options(int argc, char **argv)
 			usage("unknown or incomplete option %s", argv[optind - 1]);
 		}
 	}
+	if (opt.sfs && (opt.slices || opt.nice))
+		usage("--scheduler sfs goes with neither --slices nor --nice");
 	if (opt.calibrate_only ? argc != optind : argc - optind != 1)
 		usage(opt.calibrate_only ? "--calibrate takes no trace" : "one trace file is wanted");
 	opt.trace = argv[optind];

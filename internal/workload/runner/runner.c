@@ -18,6 +18,7 @@
 // a child costs the same however long the trace is.
 
 #include "runner.h"
+#include "sfs.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -104,6 +105,8 @@ __attribute__((noreturn)) static void child(struct invocation *inv, pid_t daemon
 	if (getppid() != daemon)
 		_exit(1);
 	prctl(PR_SET_NAME, classes[inv->class].comm);
+	if (classes[inv->class].slice_ns && !set_slice(classes[inv->class].slice_ns))
+		_exit(1);
 	for (uint64_t i = 0; i < parts; i++) {
 		if (i)
 			nanosleep(&nap, NULL);
@@ -149,6 +152,8 @@ static void start(struct invocation *inv)
 	inv->pid = (pid_t)pid;
 	by_pid[pid] = (uint32_t)(inv - invocations);
 	running++;
+	if (opt.sfs)
+		sfs_arrive((uint32_t)(inv - invocations), now_ns());
 }
 
 static void reap(void)
@@ -162,6 +167,8 @@ static void reap(void)
 
 		running--;
 		inv->reaped = true;
+		if (opt.sfs)
+			sfs_done((uint32_t)(inv - invocations), now_ns());
 		inv->rusage_cpu_ns = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NS_PER_S +
 				     (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
 		inv->voluntary = (uint64_t)usage.ru_nvcsw;
@@ -179,25 +186,34 @@ static void reap(void)
 static void run(uint64_t start_ns, const sigset_t *signals)
 {
 	uint32_t next = 0;
+	uint64_t poll_ns = start_ns; // when SFS looks after its jobs next
 
 	while (next < n_invocations || running) {
 		bool room = !opt.limit || running < opt.limit;
-		struct timespec left, *timeout = NULL;
+		uint64_t now = now_ns(), wake_ns = UINT64_MAX;
+		struct timespec left;
 		int sig;
 
 		if (next < n_invocations && room) {
 			uint64_t due = start_ns + invocations[next].arrival_ns;
-			uint64_t now = now_ns();
 
 			if (due <= now) {
 				start(&invocations[next++]);
 				continue;
 			}
-			left = to_timespec(due - now);
-			timeout = &left;
+			wake_ns = due;
 		}
-		sig = sigtimedwait(signals, NULL,
-				   timeout ? timeout : &(struct timespec){ .tv_sec = INT_MAX });
+		if (opt.sfs && sfs_busy()) {
+			if (poll_ns <= now) {
+				sfs_poll(now);
+				poll_ns = now + SFS_POLL_NS;
+			}
+			if (poll_ns < wake_ns)
+				wake_ns = poll_ns;
+		}
+		left = wake_ns == UINT64_MAX ? (struct timespec){ .tv_sec = INT_MAX }
+					     : to_timespec(wake_ns - now);
+		sig = sigtimedwait(signals, NULL, &left);
 		if (sig == SIGCHLD)
 			reap();
 		else if (sig > 0)
@@ -261,6 +277,8 @@ int main(int argc, char **argv)
 		return fflush(stdout) ? 1 : 0;
 	}
 	read_trace();
+	if (opt.slices)
+		read_slices();
 	by_pid = shared(MAX_PIDS, sizeof(*by_pid));
 	be_daemon(&signals);
 	if (!opt.no_cgroup)
@@ -269,9 +287,13 @@ int main(int argc, char **argv)
 		opt.loops_per_ms = calibrate();
 	fprintf(stderr, "runner: %" PRIu32 " invocations of %" PRIu32 " classes, %" PRIu64 " loops per ms\n",
 		n_invocations, n_classes, opt.loops_per_ms);
+	if (opt.sfs)
+		start_sfs();
 	start_ns = now_ns() + LEAD_MS * NS_PER_MS;
 	run(start_ns, &signals);
 	cleanup();
+	if (opt.sfs)
+		report_sfs();
 	print_results(start_ns);
 	return 0;
 }

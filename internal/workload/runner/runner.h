@@ -33,8 +33,9 @@ struct class
 {
 	char name[MAX_CLASS_LEN + 1];
 	char comm[COMM_LEN];
-	int cgroup; // directory, -1 without cgroups
-	bool made;  // the directory was made by us
+	int cgroup;        // directory, -1 without cgroups
+	bool made;         // the directory was made by us
+	uint64_t slice_ns; // of its children; 0: the kernel's own
 };
 
 // One invocation: what the trace asks, and what became of it. Times are on
@@ -62,7 +63,8 @@ struct invocation {
 struct options {
 	const char *trace;
 	const char *cgroup_root;
-	bool no_cgroup, keep_cgroups, calibrate_only, by_clock;
+	const char *slices; // a policy, NULL for none
+	bool no_cgroup, keep_cgroups, calibrate_only, by_clock, sfs;
 	uint64_t loops_per_ms;
 	uint64_t limit;
 	int nice;
@@ -113,6 +115,31 @@ bool parse_number(const char *s, size_t len, uint64_t max, uint64_t *out);
 
 // read_trace fills classes and invocations from the file of the options.
 void read_trace(void);
+
+enum { MAX_CELLS = 32 };
+
+struct cell {
+	const char *s;
+	size_t len;
+};
+
+// read_all returns the whole of a file, to be freed; - is stdin.
+char *read_all(const char *path, size_t *size);
+// split cuts the line at *p into cells and moves *p behind it. It returns the
+// number of cells, of which it keeps MAX_CELLS; 0 at the end of the text.
+int split(const char **p, const char *end, struct cell *cells);
+bool cell_is(struct cell c, const char *s);
+
+// scheduler.c
+
+// start_sfs makes this process the scheduler of SFS, by the rules of sfs.h.
+void start_sfs(void);
+// report_sfs says what it came to.
+void report_sfs(void);
+// read_slices gives the classes the slices of the options' policy.
+void read_slices(void);
+// set_slice gives the calling process a slice.
+bool set_slice(uint64_t slice_ns);
 
 // cgroup.c
 

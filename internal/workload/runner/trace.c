@@ -25,16 +25,9 @@ static const char *const column_names[N_COLUMNS] = {
 	"arrival_ns", "class", "cpu_ns", "sleep_ns", "sleeps",
 };
 
-struct cell {
-	const char *s;
-	size_t len;
-};
+enum { NO_COLUMN = MAX_CELLS };
 
-enum { MAX_CELLS = 32, NO_COLUMN = MAX_CELLS };
-
-// split cuts the line at *p into cells and moves *p behind it. It returns the
-// number of cells, 0 at the end of the text.
-static int split(const char **p, const char *end, struct cell *cells)
+int split(const char **p, const char *end, struct cell *cells)
 {
 	const char *s = *p;
 	int n = 0;
@@ -57,33 +50,32 @@ static int split(const char **p, const char *end, struct cell *cells)
 	return n;
 }
 
-static bool cell_is(struct cell c, const char *s)
+bool cell_is(struct cell c, const char *s)
 {
 	return c.len == strlen(s) && !memcmp(c.s, s, c.len);
 }
 
-// read_all returns the whole of the trace, to be freed.
-static char *read_all(size_t *size)
+char *read_all(const char *path, size_t *size)
 {
-	bool is_stdin = !strcmp(opt.trace, "-");
-	int fd = is_stdin ? STDIN_FILENO : open(opt.trace, O_RDONLY | O_CLOEXEC);
+	bool is_stdin = !strcmp(path, "-");
+	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
 	size_t room = 1 << 20, have = 0;
 	char *text = malloc(room);
 	ssize_t n;
 
 	if (fd < 0)
-		die("opening the trace %s: %s", opt.trace, strerror(errno));
+		die("opening %s: %s", path, strerror(errno));
 	while (text && (n = read(fd, text + have, room - have)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			die("reading the trace %s: %s", opt.trace, strerror(errno));
+			die("reading %s: %s", path, strerror(errno));
 		have += (size_t)n;
 		if (have == room)
 			text = realloc(text, room *= 2);
 	}
 	if (!text)
-		die("reading the trace %s: no memory for %zu bytes", opt.trace, room);
+		die("reading %s: no memory for %zu bytes", path, room);
 	if (!is_stdin)
 		close(fd);
 	*size = have;
@@ -155,7 +147,7 @@ static void read_header(const char **p, const char *end, int *where)
 void read_trace(void)
 {
 	size_t size, lines = 1;
-	char *text = read_all(&size);
+	char *text = read_all(opt.trace, &size);
 	const char *p = text, *end = text + size;
 	int where[N_COLUMNS];
 	struct cell cells[MAX_CELLS + 1] = { [NO_COLUMN] = { "0", 1 } };
