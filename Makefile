@@ -22,7 +22,7 @@ SOAK_KERNELS ?= $(KERNELS)
 
 # VM_TEST runs a package's tests on a kernel: $(call VM_TEST,kernel,packages,flags of
 # alps-vm instead of two CPUs)
-VM_TEST = CGO_ENABLED=0 $(GO) test -count=1 -exec "$(CURDIR)/bin/alps-vm test --kernel $(1) $(or $(3),--cpus 2) --timeout 10m --" $(2)
+VM_TEST = CGO_ENABLED=0 $(GO) test -count=1 -timeout 25m -exec "$(CURDIR)/bin/alps-vm test --kernel $(1) $(or $(3),--cpus 2) --timeout 25m --" $(2)
 
 # SOAK_TEST begins such a command with the long forms: $(call SOAK_TEST,kernel,flags).
 # 20,000 processes take much memory.
