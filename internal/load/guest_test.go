@@ -240,7 +240,7 @@ func clockNs(clock int32) int64 {
 
 func loadStdin(pins string) {
 	tool := cli.IO{Name: "alps-load", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
-	if err := (Options{Pins: pins, MaxWait: maxWait}).RunLoad(tool, "", false); err != nil {
+	if err := (Options{Pins: pins, MaxWait: maxWait, Functions: NoFunctions}).RunLoad(tool, "", false); err != nil {
 		fmt.Fprintf(os.Stderr, "alps-load: %v\n", err)
 		os.Exit(1)
 	}
@@ -262,7 +262,7 @@ func guest(t *testing.T) Options {
 	if !inGuest {
 		t.Skip("needs a kernel of its own: go test -exec 'alps-vm test --' (docs/vm.md)")
 	}
-	o := Options{Pins: DefaultPins, MaxWait: maxWait}
+	o := Options{Pins: DefaultPins, MaxWait: maxWait, Functions: NoFunctions}
 	nothingLeft(t, o)
 	t.Cleanup(func() {
 		if _, err := o.Unload(); err != nil {
