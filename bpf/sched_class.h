@@ -36,7 +36,7 @@ static long walk_component(__u32 i, struct path_walk *walk)
 	len = bpf_probe_read_kernel_str(walk->name, sizeof(*walk->name), name);
 	if (len <= 0)
 		return 1;
-	for (__u32 w = 0; w < ALPS_NAME_LEN / 8; w++) {
+	for (__u32 w = unknown_zero; w < ALPS_NAME_LEN / 8; w++) {
 		if (w * 8 >= len - 1)
 			break;
 		walk->hash = alps_hash_word(walk->hash, walk->name->words[w]);

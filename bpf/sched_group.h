@@ -38,14 +38,6 @@ static inline struct group *group_of(struct task_group *tg)
 	return id ? bpf_map_lookup_elem(&groups, &id) : NULL;
 }
 
-/* The nearest cgroup that has a group: itself, or one above it. */
-static inline struct task_group *grouped(struct task_group *tg)
-{
-	for (__u32 i = 0; i < GROUP_DEPTH && tg && !group_of(tg); i++)
-		tg = KERNEL_CAST(struct task_group, tg)->parent;
-	return tg;
-}
-
 static inline __u64 group_weight(struct task_group *tg)
 {
 	return (KERNEL_CAST(struct task_group, tg)->shares * GROUP_WEIGHT_ONE >> 20) ?: 1;
@@ -53,16 +45,14 @@ static inline __u64 group_weight(struct task_group *tg)
 
 static inline struct task_group *group_parent(struct task_group *tg)
 {
-	struct task_group *parent = KERNEL_CAST(struct task_group, tg)->parent;
-
-	return parent ? grouped(parent) : NULL;
+	return KERNEL_CAST(struct task_group, tg)->parent;
 }
 
 /*
- * Adds a weight to what is active in a cgroup. One that becomes active is so for its
- * parent too, and so on; likewise when nothing is active any more. CPUs that do
- * both at once may leave a cgroup that is active out of its parent: the next one that
- * is added there sees that.
+ * Adds a weight to what is active in a cgroup, or in the nearest one above it that
+ * has a group. One that becomes active is so for its parent too, and so on; likewise
+ * when nothing is active any more. CPUs that do both at once may leave a cgroup that
+ * is active out of its parent: the next one that is added there sees that.
  */
 static void add_active(struct task_group *tg, __s64 weight)
 {
@@ -70,21 +60,21 @@ static void add_active(struct task_group *tg, __s64 weight)
 	struct group *group;
 	__u64 active;
 
-	for (__u32 i = 0; i < GROUP_DEPTH && tg && weight; i++) {
+	for (__u32 i = unknown_zero; i < GROUP_DEPTH && tg && weight; i++) {
 		group = group_of(tg);
-		if (!group)
-			return;
-		active = __sync_fetch_and_add(&group->active, weight) + weight;
 		parent = group_parent(tg);
-		if (!parent)
-			return;
-		if (active && !group->up) {
-			weight = group_weight(tg);
-			weight -= __sync_lock_test_and_set(&group->up, weight);
-		} else if (!active) {
-			weight = -__sync_lock_test_and_set(&group->up, 0);
-		} else {
-			return;
+		if (group) {
+			active = __sync_fetch_and_add(&group->active, weight) + weight;
+			if (!parent)
+				return;
+			if (active && !group->up) {
+				weight = group_weight(tg);
+				weight -= __sync_lock_test_and_set(&group->up, weight);
+			} else if (!active) {
+				weight = -__sync_lock_test_and_set(&group->up, 0);
+			} else {
+				return;
+			}
 		}
 		tg = parent;
 	}
@@ -98,14 +88,11 @@ static void change_active(struct task_struct *p, struct task_ctx *tc, bool yes)
 		if (!bpf_core_field_exists(p->sched_task_group))
 			return;
 		weight = p->scx.weight ?: 1;
-		if (tc->task_group != (__u64)p->sched_task_group) {
-			tc->task_group = (__u64)p->sched_task_group;
-			tc->group = (__u64)grouped(p->sched_task_group);
-		}
+		tc->task_group = (__u64)p->sched_task_group;
 		tc->active = weight;
-		add_active((struct task_group *)tc->group, weight);
+		add_active((struct task_group *)tc->task_group, weight);
 	} else {
-		add_active((struct task_group *)tc->group, -(__s64)tc->active);
+		add_active((struct task_group *)tc->task_group, -(__s64)tc->active);
 		tc->active = 0;
 	}
 }
@@ -120,20 +107,20 @@ static __always_inline void count_active(struct task_struct *p, struct task_ctx 
 /* The share of all CPU time that a task is due, at least 1; SHARE_ONE is all. */
 static __u64 share_of(struct task_struct *p, struct task_ctx *tc)
 {
-	struct task_group *tg = (struct task_group *)tc->group;
+	struct task_group *tg = (struct task_group *)tc->task_group;
 	__u64 share = SHARE_ONE, weight = tc->active, active;
 	struct group *group;
 
 	if (!weight) /* it does not run, or its cgroup is not known */
 		return SHARE_ONE * (p->scx.weight ?: 1) / GROUP_WEIGHT_ONE;
-	for (__u32 i = 0; i < GROUP_DEPTH && tg; i++) {
+	for (__u32 i = unknown_zero; i < GROUP_DEPTH && tg; i++) {
 		group = group_of(tg);
-		if (!group)
-			break;
-		active = group->active;
-		if (active > weight)
-			share = share * weight / active;
-		weight = group_weight(tg);
+		if (group) {
+			active = group->active;
+			if (active > weight)
+				share = share * weight / active;
+			weight = group_weight(tg);
+		}
 		tg = group_parent(tg);
 	}
 	return share ?: 1;

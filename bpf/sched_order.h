@@ -111,7 +111,7 @@ static __u64 decide(struct task_struct *p, struct task_ctx *tc)
 {
 	__u64 attained_ns = account(p, tc); /* of the class that it was of */
 	struct alps_class *class = class_of(p, tc);
-	struct alps_step *step;
+	struct alps_step *step, *next;
 	__u64 until_ns = ~0ULL;
 	__u64 slice_ns, need_ns;
 
@@ -137,14 +137,14 @@ static __u64 decide(struct task_struct *p, struct task_ctx *tc)
 	step = &class->steps[0];
 	if (class->flags & ALPS_PAPER)
 		return decide_by_paper(tc, step);
-	for (__u32 i = 1; i < ALPS_MAX_STEPS; i++) {
-		if (i >= class->steps_len)
-			break;
-		if (attained_ns < class->steps[i].from_ns) {
-			until_ns = class->steps[i].from_ns;
+	for (__u32 i = 1 + unknown_zero; i < ALPS_MAX_STEPS && i < class->steps_len; i++) {
+		barrier_var(i); /* else the index becomes a pointer that the verifier loses */
+		next = &class->steps[i % ALPS_MAX_STEPS];
+		if (attained_ns < next->from_ns) {
+			until_ns = next->from_ns;
 			break;
 		}
-		step = &class->steps[i];
+		step = next;
 	}
 	slice_ns = step->slice_ns ?: fair_slice_ns;
 	if (slice_ns > until_ns - attained_ns)

@@ -91,8 +91,7 @@ struct task_ctx {
 	__u32 turns;      /* functions: that the class's figures do not have yet */
 	__u32 promotions; /* likewise */
 	__u64 wait_ns;    /* likewise */
-	__u64 task_group; /* of which group is the nearest that has one */
-	__u64 group;      /* where that is, a struct task_group; kept for no longer */
+	__u64 task_group; /* system tasks: the struct task_group in which it is active */
 };
 
 struct {
