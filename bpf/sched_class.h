@@ -85,34 +85,46 @@ static void read_comm(struct task_struct *p, __u64 comm[2])
 	bpf_probe_read_kernel_str(comm, 16, p->comm);
 }
 
+/* Looks the key up that fits a task; false where the policy is not to be found. */
+__noinline bool resolve(struct task_struct *p ARG_TRUSTED, struct task_ctx *tc ARG_NONNULL)
+{
+	struct cgroup *cgroup = p->cgroups->dfl_cgrp;
+	struct alps_class *class;
+	__u64 comm[2], by_comm;
+
+	count(ALPS_RESOLVED);
+	tc->cgroup_id = cgroup->kn->id;
+	tc->raw_comm[0] = *(__u64 *)&p->comm[0];
+	tc->raw_comm[1] = *(__u64 *)&p->comm[8];
+	read_comm(p, comm);
+	tc->key_hash = find_by_cgroup(cgroup);
+	class = policy_entry(tc->key_hash);
+	if (!class || (class->flags & ALPS_FALLBACK) || tc->key_hash == ALPS_NO_CLASS) {
+		by_comm = find_by_comm(comm);
+		if (by_comm != ALPS_NO_CLASS) {
+			tc->key_hash = by_comm;
+			class = policy_entry(by_comm);
+		}
+	}
+	if (!class)
+		return false;
+	tc->generation = class->generation;
+	return true;
+}
+
 /* The class of a task, NULL for a system task. What was found is kept for as
  * long as the policy, the cgroup and (where it counts) the name are the same. */
 static struct alps_class *class_of(struct task_struct *p, struct task_ctx *tc)
 {
-	struct cgroup *cgroup = p->cgroups->dfl_cgrp;
-	__u64 cgroup_id = cgroup->kn->id;
 	struct alps_class *class = policy_entry(tc->key_hash);
-	__u64 comm[2], by_comm;
 
-	if (!class || class->generation != tc->generation || cgroup_id != tc->cgroup_id ||
+	if (!class || class->generation != tc->generation || p->cgroups->dfl_cgrp->kn->id != tc->cgroup_id ||
 	    !same_comm(p, tc)) {
-		count(ALPS_RESOLVED);
-		tc->cgroup_id = cgroup_id;
-		tc->raw_comm[0] = *(__u64 *)&p->comm[0];
-		tc->raw_comm[1] = *(__u64 *)&p->comm[8];
-		read_comm(p, comm);
-		tc->key_hash = find_by_cgroup(cgroup);
+		if (!resolve(p, tc))
+			return NULL;
 		class = policy_entry(tc->key_hash);
-		if (!class || (class->flags & ALPS_FALLBACK) || tc->key_hash == ALPS_NO_CLASS) {
-			by_comm = find_by_comm(comm);
-			if (by_comm != ALPS_NO_CLASS) {
-				tc->key_hash = by_comm;
-				class = policy_entry(by_comm);
-			}
-		}
 		if (!class)
 			return NULL;
-		tc->generation = class->generation;
 	}
 	/* Of an expired policy all are system tasks: served fairly. */
 	if (class->expires_ns && bpf_ktime_get_ns() >= class->expires_ns)

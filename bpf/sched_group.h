@@ -49,13 +49,14 @@ static inline struct task_group *group_parent(struct task_group *tg)
 }
 
 /*
- * Adds a weight to what is active in a cgroup, or in the nearest one above it that
- * has a group. One that becomes active is so for its parent too, and so on; likewise
+ * Adds a weight to what is active in a task's cgroup, or in the nearest one above it
+ * that has a group. One that becomes active is so for its parent too, and so on; likewise
  * when nothing is active any more. CPUs that do both at once may leave a cgroup that
  * is active out of its parent: the next one that is added there sees that.
  */
-static void add_active(struct task_group *tg, __s64 weight)
+__noinline int add_active(const struct task_ctx *tc ARG_NONNULL, __s64 weight)
 {
+	struct task_group *tg = (struct task_group *)tc->task_group;
 	struct task_group *parent;
 	struct group *group;
 	__u64 active;
@@ -66,18 +67,19 @@ static void add_active(struct task_group *tg, __s64 weight)
 		if (group) {
 			active = __sync_fetch_and_add(&group->active, weight) + weight;
 			if (!parent)
-				return;
+				return 0;
 			if (active && !group->up) {
 				weight = group_weight(tg);
 				weight -= __sync_lock_test_and_set(&group->up, weight);
 			} else if (!active) {
 				weight = -__sync_lock_test_and_set(&group->up, 0);
 			} else {
-				return;
+				return 0;
 			}
 		}
 		tg = parent;
 	}
+	return 0;
 }
 
 static void change_active(struct task_struct *p, struct task_ctx *tc, bool yes)
@@ -90,9 +92,9 @@ static void change_active(struct task_struct *p, struct task_ctx *tc, bool yes)
 		weight = p->scx.weight ?: 1;
 		tc->task_group = (__u64)p->sched_task_group;
 		tc->active = weight;
-		add_active((struct task_group *)tc->task_group, weight);
+		add_active(tc, weight);
 	} else {
-		add_active((struct task_group *)tc->task_group, -(__s64)tc->active);
+		add_active(tc, -(__s64)tc->active);
 		tc->active = 0;
 	}
 }

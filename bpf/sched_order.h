@@ -31,11 +31,17 @@ static __always_inline __u64 account(struct task_struct *p, struct task_ctx *tc)
 	struct alps_class *class;
 	struct spell *spell;
 
+	if (leader != p)
+		process = bpf_task_storage_get(&tasks, leader, 0, 0);
+	if (!process) /* a leader, or a thread that has outlived it */
+		process = tc;
+	if (!used) /* it wakes up, mostly */
+		return process->attained_ns;
 	tc->counted_ns += used;
 	if (tc->key == KEY_SYSTEM) {
 		tc->vtime += used * SHARE_ONE / share_of(p, tc);
 		count_more(ALPS_SYSTEM_CPU_NS, used);
-	} else if (used) {
+	} else {
 		tc->used_ns += used;
 		class = policy_entry(tc->key_hash);
 		if (class)
@@ -47,10 +53,6 @@ static __always_inline __u64 account(struct task_struct *p, struct task_ctx *tc)
 		if (spell)
 			__sync_fetch_and_add(&spell->attained_ns, used);
 	}
-	if (leader != p)
-		process = bpf_task_storage_get(&tasks, leader, 0, 0);
-	if (!process) /* a leader, or a thread that has outlived it */
-		process = tc;
 	__sync_fetch_and_add(&process->attained_ns, used);
 	return process->attained_ns;
 }
@@ -107,7 +109,7 @@ static __u64 decide_by_paper(struct task_ctx *tc, const struct alps_step *step)
 }
 
 /* Gives the task its place in the order, its key, and returns its slice. */
-static __u64 decide(struct task_struct *p, struct task_ctx *tc)
+__noinline __u64 decide(struct task_struct *p ARG_TRUSTED, struct task_ctx *tc ARG_NONNULL)
 {
 	__u64 attained_ns = account(p, tc); /* of the class that it was of */
 	struct alps_class *class = class_of(p, tc);

@@ -85,7 +85,7 @@ struct serving {
 };
 
 /* Moves the first task of a queue that may run on the CPU there. */
-static bool serve_queue(__u64 dsq, __s32 cpu, const struct serving *how)
+__noinline bool serve_queue(__u64 dsq, __s32 cpu, const struct serving *how ARG_NONNULL)
 {
 	struct bpf_iter_scx_dsq it;
 	struct task_struct *p;

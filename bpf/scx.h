@@ -49,6 +49,11 @@ enum scx_ent_flags { SCX_TASK_QUEUED = 1 };
 
 #define KERNEL_CAST(type, pointer) ((type *)bpf_rdonly_cast((void *)(pointer), bpf_core_type_id_kernel(type)))
 
+/* Of functions that the verifier goes through on their own, whoever calls them: what
+ * it may take for granted of an argument. */
+#define ARG_TRUSTED __attribute__((btf_decl_tag("arg:trusted")))
+#define ARG_NONNULL __attribute__((btf_decl_tag("arg:nonnull")))
+
 /* An open-coded iterator over a dispatch queue. */
 struct bpf_iter_scx_dsq {
 	__u64 opaque[6];
