@@ -93,7 +93,7 @@ void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 	struct task_ctx *tc = make_task_ctx(p);
 	__u64 slice_ns = fair_slice_ns, key = KEY_SYSTEM, patience_ns = 0;
 	bool cpu_found = false;
-	__u64 now = scx_bpf_now();
+	__u64 now = scx_bpf_now(), place;
 	__s32 cpu;
 
 	if (tc) {
@@ -112,10 +112,10 @@ void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 		patience_ns = tc->patience_ns;
 		count_runnable(p, tc, now);
 	}
+	place = key;
 	if (key == KEY_SYSTEM)
-		queue(p, SYSTEM, slice_ns, tc ? tc->vtime : system_vtime, enq_flags);
-	else
-		queue(p, FUNCTIONS, slice_ns, key, enq_flags);
+		place = tc ? tc->vtime : system_vtime;
+	queue(p, tc, key == KEY_SYSTEM ? SYSTEM : FUNCTIONS, slice_ns, place, enq_flags);
 	if (cpu_found) {
 		set_running(scx_bpf_task_cpu(p), key, patience_ns);
 		return;
@@ -143,7 +143,7 @@ static __always_inline void dispatch(__s32 cpu, struct task_struct *prev, bool v
 	if (serve_overdue(cpu, &max_slice_ns))
 		return;
 	/* Mostly the CPU is free for whoever is first. */
-	if ((!queued || (c && c->leaves)) && max_slice_ns == NO_LIMIT && !(c && c->hints)) {
+	if ((!queued || (c && c->leaves)) && max_slice_ns == NO_LIMIT && !(c && waits_for(c))) {
 		if (serve_first(SYSTEM, cpu, v2) || serve_first(FUNCTIONS, cpu, v2))
 			return;
 	}
@@ -172,8 +172,15 @@ static __always_inline void dispatch(__s32 cpu, struct task_struct *prev, bool v
 	}
 	/* It is nobody's turn, but somebody may wait. */
 	how.limit = behind_all(OVERDUE);
-	if (!serve(OVERDUE, cpu, &how))
-		set_running(cpu, KEY_IDLE, KEY_IDLE);
+	if (serve(OVERDUE, cpu, &how))
+		return;
+	set_running(cpu, KEY_IDLE, KEY_IDLE);
+	if (c && !c->looked_again &&
+	    (may_wait(&shared_waiting, SYSTEM) || may_wait(&shared_waiting, FUNCTIONS))) {
+		/* It may just not be in the queue yet, and nobody may tell. */
+		c->looked_again = 1;
+		scx_bpf_kick_cpu(cpu, 0);
+	}
 }
 
 /* The loader takes one of the two. */
@@ -198,6 +205,8 @@ void BPF_PROG(alps_running, struct task_struct *p)
 	struct cpu *c = cpu_of(bpf_get_smp_processor_id());
 	__u64 now = scx_bpf_now(), wait_ns = 0;
 
+	if (tc)
+		end_wait(tc);
 	if (tc && tc->queued_ns) {
 		wait_ns = now - tc->queued_ns;
 		tc->queued_ns = 0;
@@ -206,6 +215,7 @@ void BPF_PROG(alps_running, struct task_struct *p)
 		c->turn_ns = now;
 		c->promoted = function && tc->promoted;
 		c->leaves = 0;
+		c->looked_again = 0;
 		c->key = function && !tc->promoted ? tc->key : KEY_SYSTEM;
 		c->patience_ns = function && !tc->promoted ? tc->patience_ns : 0;
 		if (function)
@@ -240,6 +250,7 @@ void BPF_PROG(alps_quiescent, struct task_struct *p, __u64 deq_flags)
 	if (!tc)
 		return;
 	account(p, tc);
+	end_wait(tc); /* it may be taken out of a queue */
 	tc->slept_ns = now;
 	if (tc->spell && (p->flags & PF_EXITING)) {
 		leave_spell(tc);

@@ -51,7 +51,7 @@ const (
 	SchedVarPromotedSliceNs   = "promoted_slice_ns"
 	SchedVarRunnableFunctions = "runnable_functions"
 	SchedVarScannedNs         = "scanned_ns"
-	SchedVarSharedHints       = "shared_hints"
+	SchedVarSharedWaiting     = "shared_waiting"
 	SchedVarSystemVtime       = "system_vtime"
 	SchedVarUnknownZero       = "unknown_zero"
 )
@@ -145,7 +145,7 @@ type SchedVariableSpecs struct {
 	PromotedSliceNs   *ebpf.VariableSpec `ebpf:"promoted_slice_ns"`
 	RunnableFunctions *ebpf.VariableSpec `ebpf:"runnable_functions"`
 	ScannedNs         *ebpf.VariableSpec `ebpf:"scanned_ns"`
-	SharedHints       *ebpf.VariableSpec `ebpf:"shared_hints"`
+	SharedWaiting     *ebpf.VariableSpec `ebpf:"shared_waiting"`
 	SystemVtime       *ebpf.VariableSpec `ebpf:"system_vtime"`
 	UnknownZero       *ebpf.VariableSpec `ebpf:"unknown_zero"`
 }
@@ -212,7 +212,7 @@ type SchedVariables struct {
 	PromotedSliceNs   *ebpf.Variable `ebpf:"promoted_slice_ns"`
 	RunnableFunctions *ebpf.Variable `ebpf:"runnable_functions"`
 	ScannedNs         *ebpf.Variable `ebpf:"scanned_ns"`
-	SharedHints       *ebpf.Variable `ebpf:"shared_hints"`
+	SharedWaiting     *ebpf.Variable `ebpf:"shared_waiting"`
 	SystemVtime       *ebpf.Variable `ebpf:"system_vtime"`
 	UnknownZero       *ebpf.Variable `ebpf:"unknown_zero"`
 }

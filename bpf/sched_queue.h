@@ -31,30 +31,55 @@ enum kind {
 #define OVERDUE_ROUND_NS 8000000
 
 /*
- * Which kinds of queues may have something in them, a bit each: here those for all
- * CPUs, and in struct cpu the CPU's own. To ask the kernel takes a search for the
- * queue. A bit is set after a task was queued, and cleared before a look that finds
- * the queue empty: so it may be set for nothing, but not clear while somebody waits.
+ * How many tasks wait in the queues for all CPUs, and in struct cpu those in the CPU's
+ * own: from before they are queued until they run, or leave. To ask the kernel takes a
+ * search for the queue, and would not do: it queues a task when enqueue has returned.
  */
-__u32 shared_hints;
+struct waiting shared_waiting;
 
-static inline void set_hint(__u32 *hints, enum kind kind)
+#define WAITS_IN(kind, own_cpu) (1 + (kind) + 2 * (own_cpu)) /* own_cpu: the CPU + 1, 0: shared */
+
+static inline struct waiting *waiting_in(__u32 waits_in)
 {
-	if (!(*(volatile __u32 *)hints & 1 << kind))
-		__sync_fetch_and_or(hints, 1 << kind);
+	__u32 own_cpu = (waits_in - 1) / 2;
+	struct cpu *c = own_cpu ? cpu_of(own_cpu - 1) : NULL;
+
+	return c ? &c->own : &shared_waiting;
 }
 
-static inline bool get_hint(__u32 *hints, enum kind kind)
+static inline void count_waiting(__u32 waits_in, __s32 more)
 {
-	return *(volatile __u32 *)hints & 1 << kind;
+	__sync_fetch_and_add(&waiting_in(waits_in)->tasks[(waits_in - 1) % 2], more);
 }
 
-/* Clears a hint if the queue is empty. */
-static void check_hint(__u32 *hints, enum kind kind, __u64 dsq)
+/* A task waits no more. */
+static inline void end_wait(struct task_ctx *tc)
 {
-	__sync_fetch_and_and(hints, ~(1 << kind));
+	if (tc->waits_in)
+		count_waiting(tc->waits_in, -1);
+	tc->waits_in = 0;
+}
+
+/* Whether something may wait in the queues of a kind. */
+static inline bool may_wait(struct waiting *waiting, enum kind kind)
+{
+	return kind == OVERDUE ? *(volatile __u32 *)&waiting->overdue
+			       : *(volatile __u32 *)&waiting->tasks[kind];
+}
+
+/* Whether something may wait in the CPU's own queues. */
+static inline bool waits_for(struct cpu *c)
+{
+	return c->own.tasks[SYSTEM] | c->own.tasks[FUNCTIONS];
+}
+
+/* Says that nothing is overdue if so it is. Set after a task was moved there, and
+ * cleared before a look, it may say so for nothing, but never the other way round. */
+static void check_overdue(struct waiting *waiting, __u64 dsq)
+{
+	__sync_lock_test_and_set(&waiting->overdue, 0);
 	if (scx_bpf_dsq_nr_queued(dsq))
-		__sync_fetch_and_or(hints, 1 << kind);
+		waiting->overdue = 1;
 }
 
 /* The CPU to whose queues a task belongs, NULL if it may run on several. Where there
@@ -68,13 +93,21 @@ static struct cpu *pinned_to(struct task_struct *p, __u32 *cpu)
 }
 
 /* Puts a task into a queue of a kind. */
-static void queue(struct task_struct *p, enum kind kind, __u64 slice_ns, __u64 place, __u64 enq_flags)
+static __always_inline void queue(struct task_struct *p, struct task_ctx *tc, enum kind kind, __u64 slice_ns,
+				  __u64 place, __u64 enq_flags)
 {
-	__u32 cpu = 0;
+	__u32 cpu = 0, waits_in;
 	struct cpu *c = pinned_to(p, &cpu);
 
+	waits_in = WAITS_IN(kind, c ? cpu + 1 : 0);
+	if (!tc) {
+		count_waiting(waits_in, 1); /* for good, as nobody is going to know */
+	} else if (tc->waits_in != waits_in) {
+		end_wait(tc);
+		tc->waits_in = waits_in;
+		count_waiting(waits_in, 1);
+	}
 	scx_bpf_dsq_insert_vtime(p, c ? PINNED(kind, cpu) : SHARED(kind), slice_ns, place, enq_flags);
-	set_hint(c ? &c->hints : &shared_hints, kind);
 }
 
 /* How a task is served. */
@@ -136,20 +169,22 @@ static bool serve(enum kind kind, __s32 cpu, const struct serving *how)
 {
 	struct serving before_pinned = *how;
 	struct cpu *c = cpu_of(cpu);
-	bool shared = get_hint(&shared_hints, kind), served = false;
+	bool served;
 
-	if (c && get_hint(&c->hints, kind)) {
+	if (c && may_wait(&c->own, kind)) {
 		before_pinned.limit = first_place(PINNED(kind, cpu), how->limit);
-		if (shared && serve_queue(SHARED(kind), cpu, &before_pinned))
+		if (may_wait(&shared_waiting, kind) && serve_queue(SHARED(kind), cpu, &before_pinned))
 			return true;
 		served = serve_queue(PINNED(kind, cpu), cpu, how);
-		if (!served)
-			check_hint(&c->hints, kind, PINNED(kind, cpu));
+		if (!served && kind == OVERDUE)
+			check_overdue(&c->own, PINNED(kind, cpu));
 		return served;
 	}
-	served = shared && serve_queue(SHARED(kind), cpu, how);
-	if (shared && !served)
-		check_hint(&shared_hints, kind, SHARED(kind));
+	if (!may_wait(&shared_waiting, kind))
+		return false;
+	served = serve_queue(SHARED(kind), cpu, how);
+	if (!served && kind == OVERDUE)
+		check_overdue(&shared_waiting, SHARED(kind));
 	return served;
 }
 
@@ -160,15 +195,9 @@ static bool serve(enum kind kind, __s32 cpu, const struct serving *how)
  */
 static __always_inline bool serve_first(enum kind kind, __s32 cpu, bool v2)
 {
-	bool served;
-
-	if (!get_hint(&shared_hints, kind))
+	if (!may_wait(&shared_waiting, kind))
 		return false;
-	served = v2 ? scx_bpf_dsq_move_to_local___v2(SHARED(kind), 0)
-		    : scx_bpf_dsq_move_to_local(SHARED(kind));
-	if (!served)
-		check_hint(&shared_hints, kind, SHARED(kind));
-	return served;
+	return v2 ? scx_bpf_dsq_move_to_local___v2(SHARED(kind), 0) : scx_bpf_dsq_move_to_local(SHARED(kind));
 }
 
 /*
@@ -190,7 +219,7 @@ static inline bool is_time_to_scan(__u64 last, __u64 now)
 }
 
 /* Moves the functions of a queue that are overdue to the queue of those. */
-static void find_overdue(__u64 from, __u64 to, __u32 *hints, __u64 *scanned_ns, __u64 now)
+static void find_overdue(__u64 from, __u64 to, struct waiting *waiting, __u64 *scanned_ns, __u64 now)
 {
 	__u64 last = *scanned_ns, after_ns;
 	struct bpf_iter_scx_dsq it;
@@ -210,7 +239,7 @@ static void find_overdue(__u64 from, __u64 to, __u32 *hints, __u64 *scanned_ns, 
 			continue;
 		scx_bpf_dsq_move_set_vtime(&it, tc->queued_ns);
 		if (scx_bpf_dsq_move_vtime(&it, p, to, 0))
-			set_hint(hints, OVERDUE);
+			waiting->overdue = 1;
 	}
 	bpf_iter_scx_dsq_destroy(&it);
 }
@@ -228,19 +257,19 @@ static bool serve_overdue(__s32 cpu, __u64 *max_slice_ns)
 {
 	struct serving how = { .max_slice_ns = promoted_slice_ns, .promote = true };
 	struct cpu *c = cpu_of(cpu);
-	__u32 own = c ? c->hints : 0;
+	bool shared = may_wait(&shared_waiting, FUNCTIONS), own = c && may_wait(&c->own, FUNCTIONS);
 	__s64 left_ns;
 	__u64 now;
 
 	*max_slice_ns = NO_LIMIT;
-	if (!max_wait_ns || !((shared_hints | own) & (1 << FUNCTIONS | 1 << OVERDUE)))
+	if (!max_wait_ns || !(shared || own))
 		return false;
 	now = scx_bpf_now();
-	if (shared_hints & 1 << FUNCTIONS && is_time_to_scan(scanned_ns, now))
-		find_overdue(SHARED(FUNCTIONS), SHARED(OVERDUE), &shared_hints, &scanned_ns, now);
-	if (c && own & 1 << FUNCTIONS && is_time_to_scan(c->scanned_ns, now))
-		find_overdue(PINNED(FUNCTIONS, cpu), PINNED(OVERDUE, cpu), &c->hints, &c->scanned_ns, now);
-	if (!get_hint(&shared_hints, OVERDUE) && !(c && get_hint(&c->hints, OVERDUE)))
+	if (shared && is_time_to_scan(scanned_ns, now))
+		find_overdue(SHARED(FUNCTIONS), SHARED(OVERDUE), &shared_waiting, &scanned_ns, now);
+	if (own && is_time_to_scan(c->scanned_ns, now))
+		find_overdue(PINNED(FUNCTIONS, cpu), PINNED(OVERDUE, cpu), &c->own, &c->scanned_ns, now);
+	if (!shared_waiting.overdue && !(c && c->own.overdue))
 		return false;
 	left_ns = ordinary_ns - now;
 	*max_slice_ns = left_ns > (__s64)promoted_slice_ns ? left_ns : promoted_slice_ns;

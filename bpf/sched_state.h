@@ -87,11 +87,11 @@ struct task_ctx {
 	__u64 burst_ns;     /* requests: its CPU time when the burst began */
 	__u64 spell;        /* cgroups: of which cgroup's spell it is a part; 0: of none */
 	__u32 woken;        /* it has slept for so long that another burst begins */
-	__u32 pad;
-	__u32 turns;      /* functions: that the class's figures do not have yet */
-	__u32 promotions; /* likewise */
-	__u64 wait_ns;    /* likewise */
-	__u64 task_group; /* system tasks: the struct task_group in which it is active */
+	__u32 waits_in;     /* of which queues it is one that waits (sched_queue.h); 0: none */
+	__u32 turns;        /* functions: that the class's figures do not have yet */
+	__u32 promotions;   /* likewise */
+	__u64 wait_ns;      /* likewise */
+	__u64 task_group;   /* system tasks: the struct task_group in which it is active */
 };
 
 struct {
@@ -130,23 +130,29 @@ struct {
 	__type(value, struct name_buf);
 } names SEC(".maps");
 
+/* What waits in a set of queues, see sched_queue.h. */
+struct waiting {
+	__u32 tasks[2]; /* SYSTEM and FUNCTIONS, with the overdue ones */
+	__u32 overdue;  /* 1: some may be */
+};
+
 /*
- * What each CPU does. Its task is the one that it runs or is about to run: that
- * changes when a CPU has chosen, not when the task before has stopped, which is
- * queued in between, and would else see a CPU without a task and preempt its
+ * What each CPU does; a cache line each. Its task is the one that it runs or is about
+ * to run: that changes when a CPU has chosen, not when the task before has stopped,
+ * which is queued in between, and would else see a CPU without a task and preempt its
  * successor. Read without a lock by CPUs that look for somebody to preempt: an
  * outdated value costs one needless or one late preemption.
  */
 struct cpu {
-	__u64 key;         /* of its task */
-	__u64 patience_ns; /* of its task */
-	__u64 class;       /* key_hash of the function that it ran last */
-	__u64 turn_ns;     /* when its turn began */
-	__u64 scanned_ns;  /* when the starvation bound looked last into the CPU's own queue */
-	__u32 hints;       /* as shared_hints, of the CPU's own queues */
-	__u32 promoted;    /* its turn is out of turn */
-	__u32 leaves;      /* its task was asked to leave for one that is first in a queue */
-	__u32 pad[3];      /* each has a cache line */
+	__u64 key;          /* of its task */
+	__u64 patience_ns;  /* of its task */
+	__u64 class;        /* key_hash of the function that it ran last */
+	__u64 turn_ns;      /* when its turn began */
+	__u64 scanned_ns;   /* when the starvation bound looked last into the CPU's own queue */
+	struct waiting own; /* in its own queues */
+	__u32 promoted;     /* its turn is out of turn */
+	__u32 leaves;       /* its task was asked to leave for one that is first in a queue */
+	__u32 looked_again; /* since it ran something */
 } cpus[ALPS_MAX_CPUS];
 
 /* Virtual time of the system task that ran last. Races lose an update of a

@@ -15,7 +15,7 @@ import (
 func TestVerifierWork(t *testing.T) {
 	guest(t)
 	// Of a program, and of all of them.
-	const most, mostInAll = 25_000, 50_000
+	const most, mostInAll = 30_000, 70_000
 	spec, err := bpf.LoadSched()
 	if err != nil {
 		t.Fatal(err)
