@@ -264,10 +264,23 @@ void BPF_PROG(alps_quiescent, struct task_struct *p, __u64 deq_flags)
 }
 
 /*
+ * Up to 6.18, who is pushed aside with a slice left, which only a higher class does, waits
+ * at the head of the CPU's own queue, and to queue that anew (below) leaves it out: a BPF
+ * program runs on its behalf just then. Without a slice it is queued as all others, and
+ * the rest of the slice is known to decide. The loader takes it out for later kernels.
+ */
+SEC("struct_ops/alps_stopping")
+void BPF_PROG(alps_stopping, struct task_struct *p, bool runnable)
+{
+	if (runnable)
+		p->scx.slice = 0;
+}
+
+/*
  * A task of a higher class has taken the CPU: a real-time one, for as long as it
- * likes. The function that ran there waits at the head of the CPU's own queue,
- * with the rest of its slice, and would go on before better ones. It is queued
- * anew instead, and may go on elsewhere. The loader takes one of the two.
+ * likes. What waits in the CPU's own queue, mostly the function that ran there with
+ * the rest of its slice, would go on before better ones. It is queued anew instead,
+ * and may go on elsewhere. The loader takes one of the two.
  */
 static inline void release(__s32 cpu)
 {
@@ -381,6 +394,7 @@ struct sched_ext_ops alps = {
 	.enqueue = (void *)alps_enqueue,
 	.dispatch = (void *)alps_dispatch,
 	.running = (void *)alps_running,
+	.stopping = (void *)alps_stopping,
 	.quiescent = (void *)alps_quiescent,
 	.cpu_release = (void *)alps_cpu_release,
 	.cpu_online = (void *)alps_cpu_online,

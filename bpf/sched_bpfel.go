@@ -38,6 +38,7 @@ const (
 	SchedProgAlpsQuiescent    = "alps_quiescent"
 	SchedProgAlpsRunning      = "alps_running"
 	SchedProgAlpsSelectCpu    = "alps_select_cpu"
+	SchedProgAlpsStopping     = "alps_stopping"
 	SchedVarCpus              = "cpus"
 	SchedVarCpusEnd           = "cpus_end"
 	SchedVarFairAtNs          = "fair_at_ns"
@@ -111,6 +112,7 @@ type SchedProgramSpecs struct {
 	AlpsQuiescent    *ebpf.ProgramSpec `ebpf:"alps_quiescent"`
 	AlpsRunning      *ebpf.ProgramSpec `ebpf:"alps_running"`
 	AlpsSelectCpu    *ebpf.ProgramSpec `ebpf:"alps_select_cpu"`
+	AlpsStopping     *ebpf.ProgramSpec `ebpf:"alps_stopping"`
 }
 
 // SchedMapSpecs contains maps before they are loaded into the kernel.
@@ -234,6 +236,7 @@ type SchedPrograms struct {
 	AlpsQuiescent    *ebpf.Program `ebpf:"alps_quiescent"`
 	AlpsRunning      *ebpf.Program `ebpf:"alps_running"`
 	AlpsSelectCpu    *ebpf.Program `ebpf:"alps_select_cpu"`
+	AlpsStopping     *ebpf.Program `ebpf:"alps_stopping"`
 }
 
 func (p *SchedPrograms) Close() error {
@@ -251,6 +254,7 @@ func (p *SchedPrograms) Close() error {
 		p.AlpsQuiescent,
 		p.AlpsRunning,
 		p.AlpsSelectCpu,
+		p.AlpsStopping,
 	)
 }
 

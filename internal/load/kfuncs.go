@@ -13,9 +13,10 @@ import (
 // kfuncs are the operations of bpf/sched.bpf.c that call a kfunc which newer
 // kernels have under another name. Each is there twice, and the kernel's BTF tells
 // which one to load.
-var kfuncs = []struct{ newName, op, opNew string }{
-	{"scx_bpf_dsq_move_to_local___v2", "alps_dispatch", "alps_dispatch_v2"},
-	{"scx_bpf_reenqueue_local___v2", "alps_cpu_release", "alps_cpu_release_v2"},
+// opOld is an operation that kernels need which do not have the new name.
+var kfuncs = []struct{ newName, op, opNew, opOld string }{
+	{"scx_bpf_dsq_move_to_local___v2", "alps_dispatch", "alps_dispatch_v2", ""},
+	{"scx_bpf_reenqueue_local___v2", "alps_cpu_release", "alps_cpu_release_v2", "alps_stopping"},
 }
 
 // hasKfunc tells whether the kernel has a kfunc.
@@ -78,6 +79,7 @@ func pickKfuncs(spec *ebpf.CollectionSpec) error {
 		}
 		if has {
 			spec.Programs[k.op].Instructions = spec.Programs[k.opNew].Instructions
+			delete(spec.Programs, k.opOld)
 		}
 		delete(spec.Programs, k.opNew)
 	}
