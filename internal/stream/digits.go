@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// appendWhole is strconv.AppendInt, and takes half as long for the numbers of up to
+// appendWhole is strconv.AppendInt, and takes less time for the numbers of up to
 // sixteen digits, which most times are: it makes eight digits at once.
 func appendWhole(to []byte, v int64) []byte {
 	const half = 1e8
