@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+
+	"alps/internal/radix"
 )
 
 // gridCells bounds the work of reducing one class: its square for each step.
@@ -30,7 +32,7 @@ type Reducer struct {
 // New(Spread(samplesNs)), with its errors.
 func (r *Reducer) SpreadSteps(samplesNs []int64, atMost int) (Steps, error) {
 	r.sorted = appendSpread(r.sorted[:0], samplesNs)
-	slices.Sort(r.sorted)
+	radix.Sort(r.sorted)
 	if err := r.distribution.count(r.sorted); err != nil {
 		return nil, err
 	}

@@ -2,7 +2,8 @@ package gittins
 
 import (
 	"math"
-	"slices"
+
+	"alps/internal/radix"
 )
 
 // Spread returns samples that allow for what a few samples do not show: five for
@@ -27,7 +28,7 @@ func appendSpread(spread, samplesNs []int64) []int64 {
 // Thin returns at most so many of the samples, at least 1: those at evenly spaced
 // ranks, if there are more. It sorts the samples.
 func Thin(samplesNs []int64, atMost int) []int64 {
-	slices.Sort(samplesNs)
+	radix.Sort(samplesNs)
 	n := len(samplesNs)
 	if n <= atMost {
 		return samplesNs

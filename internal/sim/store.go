@@ -1,13 +1,11 @@
 package sim
 
 import (
-	"fmt"
-	"hash/maphash"
-	"math"
 	"math/bits"
 	"sort"
 	"strings"
 
+	"alps/internal/ids"
 	"alps/internal/stream"
 )
 
@@ -26,19 +24,15 @@ type store struct {
 	running  []bool
 	utils    []stream.Percent // nil while all rows have that of the first
 	kinds    []stream.Kind    // the same
-	ids      strings.Builder  // the invocations' ids, one after another
-	idEnd    []uint32         // where each ends in ids
-	places   []uint32         // hash table of the ids: row + 1, or 0
-	seed     maphash.Seed
-	hashes   []uint64 // of the ids of the rows that are being added
-	looked   uint32   // what hash saw; only so that it looks
+	ids      *ids.Table       // of the invocations, by row
+	hashes   []uint64         // of the ids of the rows that are being added
 	classes  names
 	keys     names
 	windowed bool // rows of a window are in it
 }
 
 func newStore(cpus int, asSeen bool) *store {
-	return &store{cpus: cpus, asSeen: asSeen, seed: maphash.MakeSeed()}
+	return &store{cpus: cpus, asSeen: asSeen, ids: ids.NewTable()}
 }
 
 // names are texts by number.
@@ -65,11 +59,8 @@ func (n *names) of(text string) int32 {
 // it keeps.
 func (s *store) reset() {
 	s.jobs, s.key, s.lines, s.running = s.jobs[:0], s.key[:0], s.lines[:0], s.running[:0]
-	s.idEnd, s.utils, s.kinds = s.idEnd[:0], nil, nil
-	bytes := s.ids.Len()
+	s.utils, s.kinds = nil, nil
 	s.ids.Reset()
-	s.ids.Grow(bytes)
-	clear(s.places)
 	// Names are those of one window: who streams for ever meets ever new ones.
 	s.classes, s.keys = names{}, names{}
 	s.windowed = false
@@ -89,15 +80,18 @@ func (s *store) add(id stream.Integer, rows []stream.Invocation, lines []int, er
 		return errorf(0, "", "a window of more than %d invocations is not simulated", MaxJobs)
 	}
 	s.reserve(len(rows), int(s.first.Rows))
-	s.hash(rows)
+	s.hashes = s.hashes[:0]
+	for i := range rows {
+		s.hashes = append(s.hashes, s.ids.Hash(string(rows[i].Invocation)))
+	}
 	for i := range rows {
 		row := &rows[i]
 		if err := s.checkRow(row, i, errorf); err != nil {
 			return err
 		}
-		if first, err := s.addID(string(row.Invocation), s.hashes[i]); err != nil {
+		if first, again, err := s.ids.Add(string(row.Invocation), s.hashes[i]); err != nil {
 			return errorf(i, "invocation", "%v", err)
-		} else if first >= 0 {
+		} else if again {
 			return errorf(i, "invocation", "%q is on line %d of this window already", row.Invocation, s.line(first))
 		}
 		s.utils = appendIfAny(s.utils, s.first.UtilPct, row.UtilPct, s.jobs)
@@ -135,16 +129,14 @@ func (s *store) reserve(more, whole int) {
 	if want := len(s.jobs) + more; want > cap(s.jobs) {
 		want = max(want, min(whole, max(believed, 2*len(s.jobs))), len(s.jobs)+len(s.jobs)/4)
 		s.jobs = grown(s.jobs, want)
-		s.key, s.lines, s.running, s.idEnd = grown(s.key, want), grown(s.lines, want), grown(s.running, want), grown(s.idEnd, want)
+		s.key, s.lines, s.running = grown(s.key, want), grown(s.lines, want), grown(s.running, want)
+		s.ids.Reserve(want)
 		if s.utils != nil {
 			s.utils = grown(s.utils, want)
 		}
 		if s.kinds != nil {
 			s.kinds = grown(s.kinds, want)
 		}
-	}
-	if want := len(s.jobs) + more; want > len(s.places)/2 {
-		s.rehash(max(want, min(whole, max(believed, 2*len(s.jobs)))))
 	}
 }
 
@@ -179,62 +171,6 @@ func (s *store) machineCPUs() int {
 		return s.cpus
 	}
 	return int(s.first.CPUs)
-}
-
-// invocation is the id of a row, a part of the string of all.
-func (s *store) invocation(i int) string {
-	var from uint32
-	if i > 0 {
-		from = s.idEnd[i-1]
-	}
-	return s.ids.String()[from:s.idEnd[i]]
-}
-
-// hash hashes the ids of rows and looks where they belong in the table. That is
-// mostly not in the cache, and here the CPU need not wait for one row before it
-// goes on to the next.
-func (s *store) hash(rows []stream.Invocation) {
-	s.hashes = s.hashes[:0]
-	var taken uint32
-	for i := range rows {
-		hash := maphash.String(s.seed, string(rows[i].Invocation))
-		taken |= s.places[s.place(hash)]
-		s.hashes = append(s.hashes, hash)
-	}
-	s.looked = taken
-}
-
-// addID adds the id of the next row, of that hash, and returns the row that has
-// it already, or -1.
-func (s *store) addID(id string, hash uint64) (row int, err error) {
-	if len(id) > math.MaxUint32-s.ids.Len() {
-		return -1, fmt.Errorf("the ids of the window take more than 4 GiB")
-	}
-	at := s.place(hash)
-	for ; s.places[at] != 0; at = s.after(at) {
-		if row := int(s.places[at] - 1); s.invocation(row) == id {
-			return row, nil
-		}
-	}
-	s.ids.WriteString(id)
-	s.idEnd = append(s.idEnd, uint32(s.ids.Len()))
-	s.places[at] = uint32(len(s.idEnd))
-	return -1, nil
-}
-
-func (s *store) place(hash uint64) int { return int(hash & uint64(len(s.places)-1)) }
-func (s *store) after(at int) int      { return (at + 1) & (len(s.places) - 1) }
-
-// rehash makes the table large enough for so many ids.
-func (s *store) rehash(ids int) {
-	s.places = make([]uint32, 1<<bits.Len(uint(2*ids)))
-	for i := range s.idEnd {
-		at := s.place(maphash.String(s.seed, s.invocation(i)))
-		for s.places[at] != 0 {
-			at = s.after(at)
-		}
-		s.places[at] = uint32(i + 1)
-	}
 }
 
 // complete makes the jobs of the window what they are taken to need.
@@ -278,7 +214,7 @@ func (s *store) turn(turns []Turn, i int, row *stream.Turn) {
 	first := firstTurn(turns, i)
 	row.Class = stream.Name(s.classes.texts[s.jobs[turn.Job].Class])
 	row.Key = s.keys.texts[s.key[turn.Job]]
-	row.Invocation = stream.Name(s.invocation(turn.Job))
+	row.Invocation = stream.Name(s.ids.Of(turn.Job))
 	row.Turn = stream.Count(i - first + 1)
 	row.SliceNs = stream.Nanos(turn.SliceNs)
 	row.WaitNs = stream.Nanos(turns[first].StartNs - s.jobs[turn.Job].ArrivalNs)

@@ -49,10 +49,12 @@ type batch[T Row] struct {
 	frame Frame      // of all rows
 	text  []byte     // the lines that are yet to be cut into cells, one after another
 	ends  []int      // where the text ends with each row
-	cells [][]string // the header, then the rows; reused
-	limit int        // rows that fit
-	bytes int        // of them
-	fault *fault     // what was wrong with the cells
+	cells [][]string // the header, then the rows, each with its place before it; reused
+	// places are what gocsv makes of the rows; of no use afterwards, and reused.
+	places []place[T]
+	limit  int    // rows that fit
+	bytes  int    // of them
+	fault  *fault // what was wrong with the cells
 }
 
 // fault is a cell that its column does not take.
@@ -64,7 +66,7 @@ type fault struct {
 func newBatch[T Row](name string, header []string, rows int) *batch[T] {
 	b := &batch[T]{limit: min(rows, batchCells/len(header))}
 	b.name = name
-	b.cells = append(make([][]string, 0, 1+b.limit), header)
+	b.cells = append(make([][]string, 0, 1+b.limit), append([]string{""}, header...))
 	return b
 }
 
@@ -101,7 +103,7 @@ func (b *batch[T]) addLine(line, bytes int) []string {
 	}
 	b.bytes += bytes
 	b.Lines = append(b.Lines, line)
-	return b.cells[n]
+	return b.cells[n][1:]
 }
 
 func (b *batch[T]) full() bool {
@@ -119,22 +121,27 @@ func (b *batch[T]) mapRows() {
 		return
 	}
 	b.split()
+	b.clearRows()
 	// gocsv fills a slice that is long enough where it is.
-	err := gocsv.UnmarshalDecoder(b, &b.Rows)
-	b.setFrame()
+	b.places = slices.Grow(b.places[:0], n)[:n]
+	err := gocsv.UnmarshalDecoder(b, &b.places)
 	var parse *csv.ParseError
 	if errors.As(err, &parse) {
-		// gocsv counts from 1 and the header as line 1.
-		b.fault = &fault{row: parse.Line - 2, column: parse.Column - 1, err: parse.Err}
+		// gocsv counts from 1, the header as line 1 and the place as column 1.
+		b.fault = &fault{row: parse.Line - 2, column: parse.Column - 2, err: parse.Err}
 	} else if err != nil {
 		b.fault = &fault{err: err}
 	}
 }
 
-// setFrame gives the rows their frame, of which gocsv need not have had the cells.
-func (b *batch[T]) setFrame() {
+// clearRows leaves nothing in the rows but their frame, of which gocsv need not get the
+// cells.
+func (b *batch[T]) clearRows() {
+	clear(b.Rows)
 	for i := range b.Rows {
-		*any(&b.Rows[i]).(framed).frame() = b.frame
+		row := &b.Rows[i]
+		*any(row).(framed).frame() = b.frame
+		b.cells[1+i][0] = placeCell(row)
 	}
 }
 
@@ -145,7 +152,7 @@ func (b *batch[T]) split() {
 	from := 0
 	for i, to := range b.ends {
 		if to > from { // else it was cells, as there is a comma at least
-			split(b.cells[1+i], b.text[from:to], text[from:to])
+			split(b.cells[1+i][1:], b.text[from:to], text[from:to])
 		}
 		from = to
 	}

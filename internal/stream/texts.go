@@ -2,8 +2,9 @@ package stream
 
 import (
 	"fmt"
+	"reflect"
 	"strconv"
-	"strings"
+	"unsafe"
 
 	"github.com/gocarina/gocsv"
 )
@@ -139,18 +140,15 @@ func (t *texts) state(r *State, to *stateText) {
 
 // marshal has gocsv write rows that have been checked, or of none the header.
 func marshal[T Row](rows []T, t *texts, l *lines) error {
-	bytes := t.buf.Len()
-	t.buf.Reset() // the buffer is garbage, as gocsv had strings of it
-	t.buf.Grow(bytes)
 	switch rows := any(rows).(type) {
 	case []Invocation:
-		return marshalTexts(rows, t.invocation, l)
+		return marshalTexts(rows, t.invocation, t, l)
 	case []Turn:
-		return marshalTexts(rows, t.turn, l)
+		return marshalTexts(rows, t.turn, t, l)
 	case []Policy:
-		return marshalTexts(rows, t.policy, l)
+		return marshalTexts(rows, t.policy, t, l)
 	case []State:
-		return marshalTexts(rows, t.state, l)
+		return marshalTexts(rows, t.state, t, l)
 	}
 	panic(fmt.Sprintf("stream: no texts of %T", rows))
 }
@@ -161,43 +159,56 @@ const blockRows = 32
 // marshalTexts gives gocsv arrays of rows. The cells of a slice, which could be
 // set, it copies to the heap before it looks at them; those of an array it need
 // not copy.
-func marshalTexts[T Row, X any](rows []T, text func(*T, *X), l *lines) error {
+func marshalTexts[T Row, X any](rows []T, text func(*T, *X), t *texts, l *lines) error {
 	if len(rows) == 0 {
 		return gocsv.MarshalCSV([]X{}, l)
 	}
-	var block [blockRows]X
+	if t.block == nil {
+		t.block = reflect.New(reflect.TypeFor[[blockRows]X]()).Elem().Interface()
+	}
+	block := inBlock[[blockRows]X](&t.block)
 	for ; len(rows) >= blockRows; rows = rows[blockRows:] {
+		t.numbers = t.numbers[:0]
 		for i := range block {
 			text(&rows[i], &block[i])
 		}
-		if err := gocsv.MarshalCSVWithoutHeaders(block, l); err != nil {
+		if err := gocsv.MarshalCSVWithoutHeaders(t.block, l); err != nil {
 			return err
 		}
 	}
+	t.numbers = t.numbers[:0]
 	for i := range rows {
 		text(&rows[i], &block[i])
 	}
 	return gocsv.MarshalCSVWithoutHeaders(block[:len(rows)], l)
 }
 
-// texts makes the texts of cells. They share a buffer: the numbers of a row are
-// short, and to allocate each would take longer than to make it.
+// inBlock is the array that an interface holds, to be set where it is. In plain Go each
+// array for gocsv would be copied to the heap once more. Nobody else has the interface:
+// it is of one chunk, and gocsv keeps nothing.
+func inBlock[Array any](block *any) *Array {
+	return (*Array)((*struct{ kind, value unsafe.Pointer })(unsafe.Pointer(block)).value)
+}
+
+// texts makes the texts of cells, for one goroutine.
 type texts struct {
-	buf strings.Builder
+	block any // the array of rows that gocsv gets; reused
+	// numbers are those of a block, one after another, in memory that is used again for
+	// the next block: nobody keeps their texts.
+	numbers []byte
 	// The decimal made last, which is mostly the same on all rows of a window.
 	last     float64
 	lastText string
 }
 
-// whole is the text of a whole number.
+// whole is the text of a whole number, until the next block.
 func (t *texts) whole(v int64) string {
 	if 0 <= v && v < 100 {
 		return strconv.FormatInt(v, 10) // which has these ready
 	}
-	var digits [20]byte
-	from := t.buf.Len()
-	t.buf.Write(strconv.AppendInt(digits[:0], v, 10))
-	return t.buf.String()[from:]
+	from := len(t.numbers)
+	t.numbers = appendWhole(t.numbers, v)
+	return unsafe.String(&t.numbers[from], len(t.numbers)-from)
 }
 
 // optNanos is empty where there is no value.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"alps/internal/ids"
 	"alps/internal/stream"
 	"alps/internal/unknown"
 )
@@ -19,8 +20,9 @@ type observed struct {
 	slices  []sample // one a turn
 	waits   []sample // one an invocation
 	demands []sample // one an invocation: the sum of its turns
-	// invocations are the ids of those of demands.
-	invocations []string
+	// invocations are those of demands, as numbers of ids.
+	invocations []uint32
+	ids         ids.Texts
 	saved       savedWindow // only where the state is kept
 }
 
@@ -32,11 +34,8 @@ type sample struct {
 
 // supersede forgets the demands of invocations that go on in a newer window: they
 // need what that tells.
-func (o *observed) supersede(newer map[string]int) {
-	o.keepDemands(func(i int) bool {
-		_, goesOn := newer[o.invocations[i]]
-		return !goesOn
-	})
+func (o *observed) supersede(newer *ids.Table) {
+	o.keepDemands(func(i int) bool { return !newer.Has(o.ids.Of(int(o.invocations[i]))) })
 }
 
 // keepDemands forgets the demands that are not to be kept.
@@ -48,7 +47,6 @@ func (o *observed) keepDemands(keep func(i int) bool) {
 			kept++
 		}
 	}
-	clear(o.invocations[kept:])
 	o.demands, o.invocations = o.demands[:kept], o.invocations[:kept]
 }
 

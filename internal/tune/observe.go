@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"alps/internal/ids"
 	"alps/internal/stream"
 	"alps/internal/unknown"
 )
@@ -22,15 +23,16 @@ type observer struct {
 	firstLine int
 	classNos  map[string]int
 	keyOwners map[string]keyOwner // of all keys but ""
-	// demandOf has where in demands and waits each invocation is, lineOf for each of
-	// those the line of its first row.
-	demandOf map[string]int
+	// table numbers the invocations as they are in demands and waits, lineOf has for
+	// each of those the line of its first row.
+	table    *ids.Table
 	lineOf   []int
-	texts    texts // of classes and keys
-	ids      texts // of invocations
+	texts    texts    // of classes and keys
+	savedIDs []string // of the invocations, where saves
 
-	class, demand int     // of the row before
-	rowClasses    []int32 // reused
+	class, demand int      // of the row before
+	rowClasses    []int32  // reused
+	hashes        []uint64 // of the ids of a stage; reused
 }
 
 // keyOwner is the class of a key, and the line that says so.
@@ -111,10 +113,15 @@ func (o *observer) addClasses(p part, from, to int) (told int, err error) {
 
 // addTurns is the second stage: the turns, and the invocations that they are of.
 func (o *observer) addTurns(p part, from, to int) contradiction {
+	o.hashes = o.hashes[:0]
+	o.table.Reserve(o.table.Len() + to - from)
+	for i := from; i < to; i++ {
+		o.hashes = append(o.hashes, o.table.Hash(string(p.rows[i].Invocation)))
+	}
 	for i := from; i < to; i++ {
 		row, class := &p.rows[i], int(p.classes[i])
 		o.slices = append(o.slices, sample{class, int64(row.SliceNs)})
-		if wrong := o.addInvocation(row, class, i, p.lines[i], p.errorf); wrong != nil {
+		if wrong := o.addInvocation(row, class, o.hashes[i-from], i, p.lines[i], p.errorf); wrong != nil {
 			return wrong
 		}
 		if o.saves {
@@ -141,7 +148,7 @@ func (o *observer) save(row *stream.Turn, class int) {
 	keys := o.keys[class]
 	o.saved.turns = append(o.saved.turns, stream.State{
 		What: stateTurn, Class: stream.Name(o.classes[class]), Key: keys[slices.Index(keys, row.Key)],
-		Invocation: o.invocations[o.demand], SliceNs: row.SliceNs, WaitNs: stream.OptNanos{Nanos: row.WaitNs, Valid: true},
+		Invocation: o.savedIDs[o.demand], SliceNs: row.SliceNs, WaitNs: stream.OptNanos{Nanos: row.WaitNs, Valid: true},
 		Kind: o.kinds[row.Key],
 	})
 }
@@ -163,8 +170,9 @@ const believedRows = 1 << 20
 // one turn.
 func (o *observer) reserve(rows int) {
 	o.slices, o.waits, o.demands = make([]sample, 0, rows), make([]sample, 0, rows), make([]sample, 0, rows)
-	o.invocations, o.lineOf = make([]string, 0, rows), make([]int, 0, rows)
-	o.demandOf = make(map[string]int, rows)
+	o.invocations, o.lineOf = make([]uint32, 0, rows), make([]int, 0, rows)
+	o.table = ids.NewTable()
+	o.table.Reserve(rows)
 }
 
 // addClass sets the class of the row, with its key.
@@ -212,16 +220,21 @@ func (o *observer) addClass(row *stream.Turn, i, line int, errorf errorf) error 
 	return nil
 }
 
-// addInvocation adds the row, which is of that class, to its invocation.
-func (o *observer) addInvocation(row *stream.Turn, class, i, line int, errorf errorf) contradiction {
+// addInvocation adds the row, which is of that class, to its invocation, whose id has
+// that hash.
+func (o *observer) addInvocation(row *stream.Turn, class int, hash uint64, i, line int, errorf errorf) contradiction {
 	id := string(row.Invocation)
-	if len(o.demands) == 0 || id != o.invocations[o.demand] {
-		demand, again := o.demandOf[id]
+	if len(o.demands) == 0 || id != o.table.Of(o.demand) {
+		demand, again, err := o.table.Add(id, hash)
+		if err != nil {
+			return func() error { return errorf(i, "invocation", "%v", err) }
+		}
 		if !again {
-			id = o.ids.clone(id)
-			o.demand = len(o.demands)
-			o.demandOf[id] = o.demand
-			o.invocations = append(o.invocations, id)
+			o.demand = demand
+			if o.saves {
+				o.savedIDs = append(o.savedIDs, o.texts.clone(id))
+			}
+			o.invocations = append(o.invocations, uint32(demand))
 			o.waits = append(o.waits, sample{class, int64(row.WaitNs)})
 			o.demands = append(o.demands, sample{class, int64(row.SliceNs)})
 			o.lineOf = append(o.lineOf, line)
@@ -249,6 +262,13 @@ func (o *observer) addInvocation(row *stream.Turn, class, i, line int, errorf er
 	}
 	demand.ns += int64(row.SliceNs)
 	return nil
+}
+
+// window is what the window has told, without what only the observer needs.
+func (o *observer) window() *observed {
+	window := o.observed
+	window.ids = o.table.Texts
+	return &window
 }
 
 // texts clones strings, many at a time.

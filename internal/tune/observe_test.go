@@ -117,7 +117,7 @@ func TestAddInStages(t *testing.T) {
 				if gotErr != nil {
 					continue
 				}
-				if !reflect.DeepEqual(got.observed, want.observed) {
+				if !reflect.DeepEqual(got.window(), want.window()) {
 					t.Error("in stages it observes something else")
 				}
 			}

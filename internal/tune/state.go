@@ -142,10 +142,9 @@ func (t *Tuner) Restore(in *stream.Reader[stream.State], name string) error {
 		}
 		if o := newest.observer; o != nil {
 			for _, older := range history {
-				older.supersede(o.demandOf)
+				older.supersede(o.table)
 			}
-			observed := o.observed
-			history = t.stillNeeded(append(history, &observed))
+			history = t.stillNeeded(append(history, o.window()))
 		}
 	}
 	if newest.missing == nil {

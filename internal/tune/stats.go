@@ -2,7 +2,8 @@ package tune
 
 import (
 	"math"
-	"slices"
+
+	"alps/internal/radix"
 )
 
 // Products are converted to float64 before they are added: Go may otherwise fuse
@@ -32,7 +33,7 @@ func stdev(values []int64) float64 {
 // number of values the mean of the two in the middle, rounded down. It sorts the
 // values.
 func median(values []int64) int64 {
-	slices.Sort(values)
+	radix.Sort(values)
 	middle := len(values) / 2
 	if len(values)%2 == 1 {
 		return values[middle]

@@ -126,12 +126,12 @@ func (t *Tuner) policy(id stream.Integer, o *observer) []stream.Policy {
 		t.history = slices.Delete(t.history, 0, 1)
 	}
 	for _, older := range t.history {
-		older.supersede(o.demandOf)
+		older.supersede(o.table)
 	}
 	t.warnOfRenamed(o)
-	newest := o.observed // without what only the observer needs
+	newest := o.window()
 	newest.saved.id, t.keeping.newest = id, id
-	t.history = append(t.history, &newest)
+	t.history = append(t.history, newest)
 
 	classes := poolClasses(t.history)
 	if t.options.Drift && t.dropDrifted(id, classes) {
