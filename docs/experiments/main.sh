@@ -3,17 +3,24 @@
 # virtual machine on virtual time. Prints Markdown; leaves results/NAME/figures.csv and,
 # for each setting, a picture there.
 #
-# A run that is done is not run again (out/experiments has them), so a set that was
-# stopped goes on where it was.
+# A run that is done is not run again (out/experiments, or RUNS, has them), so a set that
+# was stopped goes on where it was.
 #
 #   NAME=main WORKLOADS="alps-huawei …" CPUS="1 2 4" LOADS="50 70 90 110" SEEDS="1 2 3" main.sh
+#
+# The workload "yours" is the recorded invocations in the file YOURS, also with the load
+# "recorded"; REPLAY has more flags for alps-workload replay. RUNS must be theirs alone.
+#
+#   RUNS=… RESULTS=… WORKLOADS=yours YOURS=FILE CPUS=1 LOADS=recorded SEEDS=1 main.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . docs/experiments/windows.sh
+. docs/experiments/table.sh
 name=${NAME:-main}
 workloads=${WORKLOADS:-$(published) poisson}
 workloads=${workloads# }
-results=docs/experiments/results/$name
+results=${RESULTS:-docs/experiments/results/$name}
+runs=${RUNS:-out/experiments}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -31,25 +38,37 @@ contenders() {
 # same kind, to learn from. Sets kind, cpus, load and seed.
 make_traces() { # SETTING
 	IFS=/ read -r kind cpus load seed <<<"$1"
-	dir=out/experiments/$1
+	dir=$runs/$1
 	[ ! -e "$dir/trace.csv" ] || return 0
 	mkdir -p "$dir"
+	local flags=()
 	case $kind in
 	alps-huawei | alps-azure | sfs)
 		published_trace $((2 * seed - 1)) >"$dir/teach.csv"
 		published_trace $((2 * seed)) >"$work/trace.csv"
 		;;
-	*) # The first half teaches.
+	yours)
+		[ "$load" = recorded ] || flags+=(--utilisation "$load")
+		# shellcheck disable=SC2086 # several flags
+		bin/alps-workload replay --cpus "$cpus" --seed "$seed" "${flags[@]}" ${REPLAY:-} "$YOURS" >"$work/both.csv"
+		halve
+		;;
+	*)
 		bin/alps-workload generate --invocations $((1200 * cpus)) --arrivals "$kind" --cpus "$cpus" --seed "$seed" \
 			--utilisation "$load" >"$work/both.csv"
-		awk -F, -v OFS=, -v half=$((600 * cpus)) -v teach="$dir/teach.csv" -v trace="$work/trace.csv" '
-			NR == 1 { print >teach; print >trace; next }
-			NR <= half + 1 { print >teach; next }
-			NR == half + 2 { first = $1 }
-			{ $1 = sprintf("%.0f", $1 - first); print >trace }' "$work/both.csv"
+		halve
 		;;
 	esac
 	mv "$work/trace.csv" "$dir/trace.csv"
+}
+
+# Makes both traces of one: the first half of the requests teaches.
+halve() {
+	awk -F, -v OFS=, -v half=$((($(wc -l <"$work/both.csv") - 1) / 2)) -v teach="$dir/teach.csv" -v trace="$work/trace.csv" '
+		NR == 1 { print >teach; print >trace; next }
+		NR <= half + 1 { print >teach; next }
+		NR == half + 2 { first = $1 }
+		{ $1 = sprintf("%.0f", $1 - first); print >trace }' "$work/both.csv"
 }
 
 published_trace() { # SEED
@@ -71,7 +90,7 @@ run() { # CONTENDER KERNEL FILE…
 	[ "$cpus" = 1 ] || args+=(--by-clock)
 	rm -rf "$dir/$contender.part"
 	bin/alps-vm run --kernel "$kernel" --cpus "$cpus" --icount 1 --memory 1024 --timeout 1h --out "$dir/$contender.part" \
-		--file out/experiments/alps-runner:/bin/alps-runner --file docs/experiments/contender.sh:/contender.sh \
+		--file "$runs/alps-runner:/bin/alps-runner" --file docs/experiments/contender.sh:/contender.sh \
 		"${flags[@]}" -- sh /contender.sh "$contender" "${args[@]}" >&2
 	echo "$commit" >"$dir/$contender.part/commit.txt"
 	mv "$dir/$contender.part" "$dir/$contender"
@@ -110,44 +129,9 @@ figures() {
 			$1 = $1 OFS kernel OFS commit; print setting, $0 }' "$work/figures.csv"
 }
 
-# The table of a setting: the mean turnaround of each group, then of all requests.
-table() {
-	awk -F, -v setting="$setting" '
-		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
-		$1 "/" $2 "/" $3 "/" $4 != setting { next }
-		!($5 in kernel) { order[++count] = $5; kernel[$5] = $6; if ($7 != "") commit = $7 }
-		{ n[$8] = $9; mean[$5, $8] = $(at["mean_ns"]) / 1e6 }
-		$8 == "*" { rest[$5] = sprintf(" %.1f | %.1f | %.1f | %.2f | %d |", $(at["p50_ns"]) / 1e6, $(at["p90_ns"]) / 1e6,
-			$(at["p99_ns"]) / 1e6, $(at["mean_slowdown"]), $(at["switches"])) }
-		END {
-			split(setting, s, "/")
-			printf "\n%s, %d %s, %d%% load, seed %d, commit %s.\nMean turnaround in ms of groups 1 to 4 (%d, %d, %d and %d requests) and of all %d\n\n",
-				s[1], s[2], s[2] == 1 ? "CPU" : "CPUs", s[3], s[4], commit, n[1], n[2], n[3], n[4], n["*"]
-			print "| contender | kernel | 1 | 2 | 3 | 4 | all | p50 | p90 | p99 | mean slowdown | switches |"
-			print "|---|---|---|---|---|---|---|---|---|---|---|---|"
-			for (i = 1; i <= count; i++) {
-				c = order[i]
-				printf "| %s | %s |", c, kernel[c]
-				for (g = 1; g <= 4; g++) printf " %.1f |", mean[c, g]
-				printf " %.1f |%s\n", mean[c, "*"], rest[c]
-			}
-			print "\nMean turnaround under `alps`, more or less than under:\n"
-			print "| | 1 | 2 | 3 | 4 | all |"
-			print "|---|---|---|---|---|---|"
-			for (i = 1; i <= count; i++) {
-				c = order[i]
-				if (c == "alps") continue
-				printf "| %s |", c
-				for (g = 1; g <= 4; g++) printf " %+.1f%% |", 100 * (mean["alps", g] / mean[c, g] - 1)
-				printf " %+.1f%% |\n", 100 * (mean["alps", "*"] / mean[c, "*"] - 1)
-			}
-		}' "$results/figures.csv"
-}
-
-commit=$(git describe --always --dirty 2>/dev/null || echo unknown)
 bin/alps-vm setup
 mkdir -p "$results"
-bin/alps-workload build out/experiments >&2
+bin/alps-workload build "$runs" >&2
 settings=
 for kind in $workloads; do
 	for cpus in ${CPUS:-1 2 4}; do
@@ -165,4 +149,4 @@ for setting in $settings; do
 	figures >>"$work/all.csv"
 done
 awk 'NR == 1 || !/^workload,/' "$work/all.csv" >"$results/figures.csv"
-for setting in $settings; do table; done | tee "$results/table.md"
+for setting in $settings; do table "$results/figures.csv" "$setting"; done | tee "$results/table.md"

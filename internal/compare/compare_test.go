@@ -2,6 +2,7 @@ package compare
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 
 	"alps/internal/sim"
 	"alps/internal/stream"
+	"alps/internal/tune"
 )
 
 func read(t testing.TB, text string, learners ...Learner) (*Timeline, error) {
@@ -140,5 +142,54 @@ func TestFigures(t *testing.T) {
 	}
 	if r := rows[1]; r.N != 100 || r.MeanNs != 50.5 || r.P50Ns != 50 || r.P90Ns != 90 || r.P99Ns != 99 || r.MeanSlowdown != 2 || r.Switches != 300 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// What the threads of one process slept at once does not make it longer.
+func TestSleepsOfManyThreads(t *testing.T) {
+	timeline, err := read(t, header+"1,node,1,100,30,200,0,1000,1,50\n1,node,2,100,300,200,0,1000,1,50\n1,node,3,100,30,,0,1000,1,50\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, wantNs := range []int64{70, 0, 1000} {
+		if got := timeline.Jobs[i].BlockNs; got != wantNs {
+			t.Errorf("invocation %d sleeps for %d ns, want %d", i+1, got, wantNs)
+		}
+	}
+}
+
+// alps-paper ranks by the paper's rule, however the other ranks.
+func TestPaperRanks(t *testing.T) {
+	p := DefaultParams
+	p.Tune.RankBy = tune.RankByDemand
+	study, err := NewStudy([]string{"alps", "alps-paper"}, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// b is the shortest, but waits for a; c, the longest, comes when nobody is there. Functions
+	// not known have a rank, too.
+	in := header + "1,a,1,0,100000000,,0,0,1,50\n1,b,2,1,99000000,,0,0,1,50\n1,c,3,900000000,300000000,,0,0,1,50\n2,a,4,2000000000,5,,0,0,1,50\n"
+	if _, err := study.Read([]*stream.Reader[stream.Invocation]{stream.NewReader[stream.Invocation](strings.NewReader(in), "in")}, Reading{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]int32{"alps": {2, 1, 4}, "alps-paper": {1, 4, 3}} {
+		policy, err := study.Policy(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var tables []sim.Table
+		switch policy := policy.(type) {
+		case sim.ALPS:
+			tables = policy.Tables
+		case sim.ALPSPaper:
+			tables = policy.Tables
+		}
+		var ranks []int32
+		for _, steps := range tables[0].Classes {
+			ranks = append(ranks, steps[0].Rank)
+		}
+		if !slices.Equal(ranks, want) {
+			t.Errorf("%s has the ranks %v, want %v", name, ranks, want)
+		}
 	}
 }

@@ -6,5 +6,6 @@
 //
 // [Read] makes one [Timeline] of all windows. [Policies] turns names into
 // policies, [Timeline.Simulate] runs one, [Timeline.Figures] makes the rows of
-// a table of what it did, by class and in all.
+// a table of what it did, by class and in all. [Recording] makes of a timeline
+// what can be run again for real.
 package compare

@@ -52,6 +52,7 @@ type Study struct {
 	params Params
 	names  []string
 	tables *Tables
+	paper  *Tables // ranked by the paper's rule
 	demand *Demands
 }
 
@@ -70,6 +71,8 @@ func NewStudy(policies []string, p Params) (*Study, error) {
 		}
 	}
 	s.tables, s.demand = NewTables(p.Tune), NewDemands(p.Tune.History)
+	p.Tune.RankBy = tune.RankByWait
+	s.paper = NewTables(p.Tune)
 	return s, nil
 }
 
@@ -80,8 +83,11 @@ func (s *Study) Learns() bool { return slices.ContainsFunc(s.names, learns) }
 // Read makes the timeline of streams, and learns.
 func (s *Study) Read(ins []*stream.Reader[stream.Invocation], r Reading) (*Timeline, error) {
 	var learners []Learner
-	if slices.Contains(s.names, "alps") || slices.Contains(s.names, "alps-paper") {
+	if slices.Contains(s.names, "alps") {
 		learners = append(learners, s.tables)
+	}
+	if slices.Contains(s.names, "alps-paper") {
+		learners = append(learners, s.paper)
 	}
 	if slices.Contains(s.names, "gittins") {
 		learners = append(learners, s.demand)
@@ -108,7 +114,7 @@ func (s *Study) Policy(name string) (sim.Policy, error) {
 	case "alps":
 		return sim.ALPS{Tables: s.tables.Tables(), Stretch: p.Stretch, MaxWaitNs: p.MaxWaitNs}, nil
 	case "alps-paper":
-		return sim.ALPSPaper{Tables: s.tables.Tables()}, nil
+		return sim.ALPSPaper{Tables: s.paper.Tables()}, nil
 	case "gittins":
 		return sim.Gittins{Tables: s.demand.Tables()}, nil
 	}

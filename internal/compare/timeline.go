@@ -145,7 +145,11 @@ func (t *Timeline) job(w *stream.Window[stream.Invocation], i int) (sim.Job, err
 	if row.Sleeps > sim.MaxSleeps {
 		return job, w.Errorf(i, "sleeps", "%d is more than the %d that are simulated", row.Sleeps, sim.MaxSleeps)
 	}
-	if row.BlockNs > 0 {
+	if row.EndNs.Valid {
+		// Several threads may have slept at once.
+		job.BlockNs = min(job.BlockNs, max(0, int64(row.EndNs.Nanos-row.ArrivalNs-row.CPUNs)))
+	}
+	if job.BlockNs > 0 {
 		// Of what nobody counted is known only that it slept.
 		job.Sleeps = max(1, int32(row.Sleeps))
 	}

@@ -2,8 +2,8 @@
 // tried with. It is no stage of the pipeline, but what the pipeline watches.
 //
 // A [Trace] says which invocation arrives when and how much CPU time it takes.
-// It is made by [Generate] from published figures, or by [FromPublished] from
-// a published trace. The runner, a small static C program that [BuildRunner]
+// It is made by [Generate] from published figures, by [FromPublished] from a
+// published trace, or by [FromRecorded] from what alps-collect recorded. The runner, a small static C program that [BuildRunner]
 // compiles, replays it as processes, each born into the cgroup of its class,
 // and writes what became of each invocation, which [ReadOutcomes] reads.
 // [Summarize] makes the figures of that, and [Invocations] the stream for

@@ -88,6 +88,10 @@ const maxInvocations = 10_000_000
 // maxSleeps is the runner's MAX_SLEEPS.
 const maxSleeps = 1_000_000
 
+// MaxDemandNs is the runner's MAX_DEMAND_S: the most CPU time that an
+// invocation may take, and the longest that it may sleep in all.
+const MaxDemandNs = 24 * int64(time.Hour)
+
 // maxClasses is the runner's MAX_CLASSES.
 const maxClasses = 4096
 

@@ -71,6 +71,18 @@ func (l Load) arrive(trace Trace, gaps []float64) error {
 	return nil
 }
 
+// gapsBetween returns the gap after each of at least two arrivals. That after
+// the last is the mean one.
+func gapsBetween(arrivals []int64) []float64 {
+	gaps := make([]float64, len(arrivals))
+	last := len(arrivals) - 1
+	for i := range last {
+		gaps[i] = float64(arrivals[i+1] - arrivals[i])
+	}
+	gaps[last] = float64(arrivals[last]-arrivals[0]) / float64(last)
+	return gaps
+}
+
 // gamma returns a gamma-distributed number of mean 1 with the given
 // coefficient of variation: nearly constant for a small one, exponential for
 // 1, bursty above.

@@ -199,19 +199,7 @@ func FromPublished(requests []Published, replay Replay) (Trace, error) {
 		return nil, fmt.Errorf("making a trace: %w", err)
 	}
 	rng := newRand(replay.Seed)
-	if replay.SampleOf > 1 {
-		n := (len(requests) + replay.SampleOf/2) / replay.SampleOf
-		chosen := rng.Perm(len(requests))[:n]
-		slices.Sort(chosen)
-		sample := make([]Published, n)
-		for i, j := range chosen {
-			sample[i] = requests[j]
-		}
-		requests = sample
-	}
-	if replay.Limit > 0 && replay.Limit < len(requests) {
-		requests = requests[:replay.Limit]
-	}
+	requests = sample(requests, rng, replay.SampleOf, replay.Limit)
 	if len(requests) < 2 && replay.Unit == 0 {
 		return nil, fmt.Errorf("making a trace: a sample of %d requests is too small", len(requests))
 	}
@@ -235,13 +223,11 @@ func FromPublished(requests []Published, replay Replay) (Trace, error) {
 	if replay.Unit > 0 {
 		return trace, nil
 	}
-	gaps := make([]float64, len(requests))
-	for i := 1; i < len(requests); i++ {
-		gaps[i-1] = float64(requests[i].Arrival - requests[i-1].Arrival)
+	arrivals := make([]int64, len(requests))
+	for i, r := range requests {
+		arrivals[i] = r.Arrival
 	}
-	// The gap after the last request is the mean one.
-	gaps[len(gaps)-1] = float64(requests[len(requests)-1].Arrival-requests[0].Arrival) / float64(len(requests)-1)
-	if err := replay.Load.arrive(trace, gaps); err != nil {
+	if err := replay.Load.arrive(trace, gapsBetween(arrivals)); err != nil {
 		return nil, fmt.Errorf("making a trace: %w", err)
 	}
 	return trace, nil

@@ -7,10 +7,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
 	"alps/internal/cli"
+	"alps/internal/compare"
 	"alps/internal/stream"
 	"alps/internal/workload"
 )
@@ -25,6 +27,7 @@ func main() {
 type commands struct {
 	Generate    generateFlags    `cmd:"" help:"Make a synthetic trace from published figures."`
 	Trace       traceFlags       `cmd:"" help:"Make a trace of a published one."`
+	Replay      replayFlags      `cmd:"" help:"Make a trace of recorded invocations."`
 	Windows     windowsFlags     `cmd:"" help:"Make the invocations stream of a trace, as on a machine where nobody waits."`
 	Deployments deploymentsFlags `cmd:"" help:"Print what each port of a published trace serves."`
 	Build       buildFlags       `cmd:"" help:"Compile the runner and print its path."`
@@ -39,6 +42,8 @@ func (c *commands) run(ctx context.Context, io cli.IO) error {
 		return c.Generate.run(io)
 	case "trace":
 		return c.Trace.run(io)
+	case "replay":
+		return c.Replay.run(io)
 	case "windows":
 		return c.Windows.run(io)
 	case "deployments":
@@ -118,6 +123,68 @@ func (f *traceFlags) run(io cli.IO) error {
 		return err
 	}
 	return trace.Write(io.Stdout)
+}
+
+type replayFlags struct {
+	Utilisation float64 `help:"CPU demand, in % of what the CPUs have; the gaps are scaled to it (default: arrivals as recorded)." placeholder:"PCT"`
+	CPUs        int     `name:"cpus" help:"CPUs that the workload has, for --utilisation (default: as in the column cpus)." placeholder:"N"`
+	Sample      string  `help:"Take a random part of the invocations, such as 1/24." default:"1/1"`
+	Limit       int     `help:"Take so many invocations of the sample, the first; 0 takes all." default:"0"`
+	Seed        uint64  `help:"Another seed takes another sample." default:"1"`
+	File        string  `arg:"" optional:"" help:"Invocations, as alps-collect writes them; - is stdin."`
+}
+
+// Validate is called by kong.
+func (f *replayFlags) Validate() error {
+	if f.CPUs < 0 {
+		return fmt.Errorf("--cpus: %d CPUs are too few", f.CPUs)
+	}
+	return nil
+}
+
+func (f *replayFlags) run(tool cli.IO) error {
+	sampleOf, err := workload.ParseSample(f.Sample)
+	if err != nil {
+		return cli.Usagef("%v", err)
+	}
+	in, name, err := cli.Input(tool, f.File)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	reader := stream.NewReader[stream.Invocation](in, name, stream.WarnTo(tool.Messages()))
+	var recording compare.Recording
+	timeline, err := compare.Read([]*stream.Reader[stream.Invocation]{reader}, compare.Reading{CPUs: f.CPUs}, &recording)
+	if err != nil {
+		return err
+	}
+	trace, changes, err := workload.FromRecorded(recording.Invocations(), workload.RecordedOptions{
+		BeginNs: timeline.Windows[0].BeginNs, SampleOf: sampleOf, Limit: f.Limit,
+		UtilisationPct: f.Utilisation, CPUs: timeline.CPUs, Seed: f.Seed,
+	})
+	if err != nil {
+		return err
+	}
+	tellChanges(tool.Messages(), changes)
+	return trace.Write(tool.Stdout)
+}
+
+func tellChanges(w io.Writer, changes workload.Changes) {
+	for _, c := range changes.Renamed {
+		fmt.Fprintf(w, "class %q is called %s: names are letters, digits, _, - and .\n", c.From, c.To)
+	}
+	for _, c := range []struct {
+		n    int
+		what string
+	}{
+		{changes.Idle, "left out, as without CPU time"},
+		{changes.Running, "still running at the end, and taken to need no more than they had used"},
+		{changes.Early, "there before the first window, and taken to arrive as it begins"},
+	} {
+		if c.n > 0 {
+			fmt.Fprintf(w, "invocations %s: %d\n", c.what, c.n)
+		}
+	}
 }
 
 type windowsFlags struct {
