@@ -62,6 +62,7 @@ type compareFlags struct {
 	MinSlice time.Duration `name:"min-slice" default:"0s" placeholder:"DURATION" help:"SRPT's minimum slice (default: ${default}, the ideal)."`
 	Quantum  time.Duration `default:"100ms" placeholder:"DURATION" help:"Quantum of rr (default: ${default})."`
 	History  int           `default:"1" placeholder:"N" help:"Policies that learn do so from the last N windows (default: ${default})."`
+	Drift    bool          `help:"As in alps-tune, of alps and alps-paper; with a history of 2 or more (default: no)."`
 	RankBy   string        `name:"rank-by" enum:"gittins,demand,wait,slice" default:"gittins" help:"As in alps-tune: gittins, demand, wait or slice (default: ${default})."`
 	Stretch  int           `default:"4" placeholder:"N" help:"As in alps-load (default: ${default})."`
 	MaxWait  time.Duration `name:"max-wait" default:"1s" placeholder:"DURATION" help:"As in alps-load; 0s for never (default: ${default})."`
@@ -98,6 +99,8 @@ func (f *compareFlags) Validate() error {
 		return errors.New("--quantum: at least 1ns is needed")
 	case f.History < 1 || f.History > tune.MaxHistory:
 		return fmt.Errorf("--history: %d is not from 1 to %d", f.History, tune.MaxHistory)
+	case f.Drift && f.History < 2:
+		return errors.New("--drift: it takes a --history of 2 or more, to compare the newest window with")
 	case f.Stretch < 0 || f.Stretch > patience.MaxStretch:
 		return fmt.Errorf("--stretch: %d is not from 0 to %d", f.Stretch, patience.MaxStretch)
 	}
@@ -137,7 +140,7 @@ func (f *compareFlags) study() (*compare.Study, error) {
 	p := compare.DefaultParams
 	p.MinSliceNs, p.QuantumNs = f.MinSlice.Nanoseconds(), f.Quantum.Nanoseconds()
 	p.Tune.RankBy = tune.RankBy(f.RankBy)
-	p.Tune.History, p.Stretch, p.MaxWaitNs = f.History, f.Stretch, f.MaxWait.Nanoseconds()
+	p.Tune.History, p.Tune.Drift, p.Stretch, p.MaxWaitNs = f.History, f.Drift, f.Stretch, f.MaxWait.Nanoseconds()
 	return compare.NewStudy(f.Policies, p)
 }
 
