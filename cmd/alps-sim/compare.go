@@ -59,6 +59,7 @@ type compareFlags struct {
 	Baseline string        `placeholder:"NAME" help:"Add ratios to this policy."`
 	Skip     *int          `placeholder:"N" help:"The first N windows only teach and are left out of all figures (default: 1 if one of the policies learns, else 0)."`
 	Plot     string        `placeholder:"FILE" help:"Draw the distributions of turnarounds into an SVG or PNG file."`
+	Outcomes string        `placeholder:"FILE" help:"Write what became of each invocation under each policy into a CSV file."`
 	MinSlice time.Duration `name:"min-slice" default:"0s" placeholder:"DURATION" help:"SRPT's minimum slice (default: ${default}, the ideal)."`
 	Quantum  time.Duration `default:"100ms" placeholder:"DURATION" help:"Quantum of rr (default: ${default})."`
 	History  int           `default:"1" placeholder:"N" help:"Policies that learn do so from the last N windows (default: ${default})."`
@@ -180,6 +181,11 @@ func (f *compareFlags) run(ctx context.Context, tool cli.IO) error {
 	}
 	if f.Plot != "" {
 		if err := compare.Plot(f.Plot, timeline.CPUs, runs); err != nil {
+			return err
+		}
+	}
+	if f.Outcomes != "" {
+		if err := compare.WriteOutcomes(f.Outcomes, runs); err != nil {
 			return err
 		}
 	}
