@@ -59,9 +59,11 @@ type compareFlags struct {
 	Baseline string        `placeholder:"NAME" help:"Add ratios to this policy."`
 	Skip     *int          `placeholder:"N" help:"The first N windows only teach and are left out of all figures (default: 1 if one of the policies learns, else 0)."`
 	Plot     string        `placeholder:"FILE" help:"Draw the distributions of turnarounds into an SVG or PNG file."`
+	Outcomes string        `placeholder:"FILE" help:"Write what became of each invocation under each policy into a CSV file."`
 	MinSlice time.Duration `name:"min-slice" default:"0s" placeholder:"DURATION" help:"SRPT's minimum slice (default: ${default}, the ideal)."`
 	Quantum  time.Duration `default:"100ms" placeholder:"DURATION" help:"Quantum of rr (default: ${default})."`
 	History  int           `default:"1" placeholder:"N" help:"Policies that learn do so from the last N windows (default: ${default})."`
+	Drift    bool          `help:"As in alps-tune, of alps and alps-paper; with a history of 2 or more (default: no)."`
 	RankBy   string        `name:"rank-by" enum:"gittins,demand,wait,slice" default:"gittins" help:"As in alps-tune: gittins, demand, wait or slice (default: ${default})."`
 	Stretch  int           `default:"4" placeholder:"N" help:"As in alps-load (default: ${default})."`
 	MaxWait  time.Duration `name:"max-wait" default:"1s" placeholder:"DURATION" help:"As in alps-load; 0s for never (default: ${default})."`
@@ -98,6 +100,8 @@ func (f *compareFlags) Validate() error {
 		return errors.New("--quantum: at least 1ns is needed")
 	case f.History < 1 || f.History > tune.MaxHistory:
 		return fmt.Errorf("--history: %d is not from 1 to %d", f.History, tune.MaxHistory)
+	case f.Drift && f.History < 2:
+		return errors.New("--drift: it takes a --history of 2 or more, to compare the newest window with")
 	case f.Stretch < 0 || f.Stretch > patience.MaxStretch:
 		return fmt.Errorf("--stretch: %d is not from 0 to %d", f.Stretch, patience.MaxStretch)
 	}
@@ -137,7 +141,7 @@ func (f *compareFlags) study() (*compare.Study, error) {
 	p := compare.DefaultParams
 	p.MinSliceNs, p.QuantumNs = f.MinSlice.Nanoseconds(), f.Quantum.Nanoseconds()
 	p.Tune.RankBy = tune.RankBy(f.RankBy)
-	p.Tune.History, p.Stretch, p.MaxWaitNs = f.History, f.Stretch, f.MaxWait.Nanoseconds()
+	p.Tune.History, p.Tune.Drift, p.Stretch, p.MaxWaitNs = f.History, f.Drift, f.Stretch, f.MaxWait.Nanoseconds()
 	return compare.NewStudy(f.Policies, p)
 }
 
@@ -177,6 +181,11 @@ func (f *compareFlags) run(ctx context.Context, tool cli.IO) error {
 	}
 	if f.Plot != "" {
 		if err := compare.Plot(f.Plot, timeline.CPUs, runs); err != nil {
+			return err
+		}
+	}
+	if f.Outcomes != "" {
+		if err := compare.WriteOutcomes(f.Outcomes, runs); err != nil {
 			return err
 		}
 	}

@@ -38,3 +38,21 @@ make_windows() {
 		;;
 	esac
 }
+
+# Makes $work/trace.csv: long enough for many windows, on one CPU at 90% load. Of a
+# published trace all requests (of sfs a quarter, else it has over an hour), with the
+# gaps scaled to one CPU; of a generated one 8,000 invocations, half an hour.
+# Arguments: its kind, seed.
+make_trace() {
+	local sample=1/1
+	[ "$1" != sfs ] || sample=1/4
+	case $1 in
+	alps-huawei | alps-azure | sfs)
+		bin/alps-workload trace --format "${1%-*}" --demands "$traces/demands.csv" --sample $sample --cpus 1 --seed "$2" \
+			--utilisation 90 "$traces/$1.txt" >"$work/trace.csv"
+		;;
+	*)
+		bin/alps-workload generate --invocations 8000 --arrivals "$1" --cpus 1 --seed "$2" --utilisation 90 >"$work/trace.csv"
+		;;
+	esac
+}

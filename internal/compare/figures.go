@@ -20,7 +20,10 @@ const AllClasses = "*"
 
 // Outcome is what became of one invocation under a policy.
 type Outcome struct {
-	Class        string
+	Class string
+	// ArrivalNs is on the clock of the windows; of what was measured, on that of
+	// its run.
+	ArrivalNs    int64
 	CPUNs        int64
 	TurnaroundNs int64
 	// Slowdown is the turnaround over what it would have been alone, CPU time
@@ -179,7 +182,7 @@ func (t *Timeline) Outcomes(r *sim.Result, skip int) ([]Outcome, error) {
 		job := &t.Jobs[i]
 		tookNs := r.EndNs[i] - job.ArrivalNs
 		outcomes = append(outcomes, Outcome{
-			Class: t.Classes[job.Class], CPUNs: job.CPUNs, TurnaroundNs: tookNs,
+			Class: t.Classes[job.Class], ArrivalNs: job.ArrivalNs, CPUNs: job.CPUNs, TurnaroundNs: tookNs,
 			Slowdown: slowdown(tookNs, job.CPUNs+job.BlockNs), Switches: int64(r.Switches[i]),
 		})
 	}
@@ -219,7 +222,7 @@ func (t *Timeline) Measured(measured []workload.Outcome, skip int) ([]Outcome, e
 			continue
 		}
 		outcomes = append(outcomes, Outcome{
-			Class: m.Class, CPUNs: m.CPUNs, TurnaroundNs: m.TurnaroundNs(), Slowdown: m.Slowdown(), Switches: m.Switches(),
+			Class: m.Class, ArrivalNs: m.ArrivalNs, CPUNs: m.CPUNs, TurnaroundNs: m.TurnaroundNs(), Slowdown: m.Slowdown(), Switches: m.Switches(),
 		})
 	}
 	if len(outcomes) == 0 {
