@@ -36,9 +36,7 @@ func hasKfunc(name string) (bool, error) {
 }
 
 // queueMigrationDisabled makes the kernel ask the scheduler about tasks that may not
-// migrate for now, too. Up to 6.18 it takes the task that was running for one of them
-// while a BPF program runs on its behalf. So it puts a function that is queued anew
-// for a real-time task back where it was, unless it has this flag.
+// migrate for now, too, instead of running them before all others on their CPU.
 const queueMigrationDisabled = "SCX_OPS_ENQ_MIGRATION_DISABLED"
 
 // setOps sets what depends on the kernel in the scheduler's table of operations.
