@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -16,10 +17,20 @@ func requestsOf(name string) Options {
 	return o
 }
 
+// notRun tells whether the collector has said that the kernel left its programs out: from
+// 7.x on it does that to one that preempts another on its CPU, which in an emulator, where
+// they take long, happens hundreds of times a run. A request may then be missing.
+func notRun(s *session) bool {
+	return strings.Contains(s.messages.String(), "tracing program already running on the CPU")
+}
+
 // wantRequests fails the test unless the rows are requests that took about so much:
 // the server cannot tell what it takes to answer, and in an emulator that is ms.
 func wantRequests(t *testing.T, s *session, rows []stream.Invocation, name string, want []time.Duration) {
 	t.Helper()
+	if len(rows) < len(want) && notRun(s) {
+		t.Skipf("%d of %d requests, as the kernel left programs out; it was counted:\n%s", len(rows), len(want), &s.messages)
+	}
 	if len(rows) != len(want) {
 		t.Fatalf("%d rows, want %d: %+v\n%s", len(rows), len(want), rows, &s.messages)
 	}
@@ -56,6 +67,9 @@ func TestRequestCPUTimeIsTheKernels(t *testing.T) {
 				want = append(want, before)
 			}
 			rows := s.finish()
+			if len(rows) < len(want) && notRun(s) {
+				t.Skipf("%d of %d requests:\n%s", len(rows), len(want), &s.messages)
+			}
 			if len(rows) < len(want) {
 				t.Fatalf("%d rows, want %d: %+v", len(rows), len(want), rows)
 			}
@@ -166,6 +180,9 @@ func TestRequestsMerge(t *testing.T) {
 				time.Sleep(time.Second) // more than merge
 			}
 			rows := s.finish()
+			if notRun(s) && len(rows) != test.want {
+				t.Skipf("%d of %d requests:\n%s", len(rows), test.want, &s.messages)
+			}
 			var got time.Duration
 			for _, row := range rows {
 				got += time.Duration(row.CPUNs)
