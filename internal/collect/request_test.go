@@ -180,7 +180,7 @@ func TestRequestsMerge(t *testing.T) {
 				time.Sleep(time.Second) // more than merge
 			}
 			rows := s.finish()
-			if notRun(s) && len(rows) != test.want {
+			if len(rows) < test.want && notRun(s) {
 				t.Skipf("%d of %d requests:\n%s", len(rows), test.want, &s.messages)
 			}
 			var got time.Duration

@@ -13,7 +13,7 @@ import (
 // kfuncs are the operations of bpf/sched.bpf.c that call a kfunc which newer
 // kernels have under another name. Each is there twice, and the kernel's BTF tells
 // which one to load.
-// opOld is an operation that kernels need which do not have the new name.
+// opOld is an operation that only kernels without the new name need.
 var kfuncs = []struct{ newName, op, opNew, opOld string }{
 	{"scx_bpf_dsq_move_to_local___v2", "alps_dispatch", "alps_dispatch_v2", ""},
 	{"scx_bpf_reenqueue_local___v2", "alps_cpu_release", "alps_cpu_release_v2", "alps_stopping"},
