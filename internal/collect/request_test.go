@@ -132,7 +132,8 @@ func testRequests(t *testing.T, allCalls bool) {
 	}
 }
 
-// The kernels of the distributions do with less than a look at each system call.
+// The kernels that have sched_ext do with less than a look at each system call. In the
+// BTF of Debian's 6.1 the functions of some calls are there twice.
 func TestRequestsByReturns(t *testing.T) {
 	needKernel(t)
 	traced, err := newTracer(&Options{Invocation: stream.Request, sizes: defaultSizes})
@@ -140,9 +141,10 @@ func TestRequestsByReturns(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer traced.Close()
+	const schedExt = 6<<16 | 12<<8
 	switch {
 	case traced.allCalls == nil:
-	case slack() == 0: // no such kernel
+	case slack() == 0 || checkVersion(schedExt, "this test") != nil: // another kernel
 		t.Skip(traced.allCalls)
 	default:
 		t.Error(traced.allCalls)
@@ -176,6 +178,7 @@ func TestRequestThatReadsAPipe(t *testing.T) {
 		connection.Read(make([]byte, 1))
 		server.idle()
 	}
+	time.Sleep(200 * time.Millisecond) // the runtime of Go may have its thread sleep too
 	wantRequests(t, s, s.finish(), name, []time.Duration{40 * time.Millisecond, 40 * time.Millisecond})
 }
 
