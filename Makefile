@@ -52,6 +52,7 @@ bench: build ## measure speed, memory and what the programs in the kernel cost; 
 	@command -v hackbench >/dev/null || echo "make: no hackbench (Debian's package rt-tests): how much slower it gets is left out"
 	ALPS_PROCESSES=10000 ALPS_STORM_SECONDS=60 $(GO) test -count=1 -v -timeout 60m -run 'EveryProcess|ForkStorm' -bench 'Event|Hackbench' -benchtime 1x ./internal/collect | tee out/bench-collect.txt
 	bin/alps-vm setup
+	ALPS_VIRTUAL_TIME=1 $(call VM_TEST,newest,-v -run None -bench Hackbench -benchtime 1x ./internal/collect,--icount 1 --cpus 1 --program rt-tests:hackbench) | tee out/bench-collect-vm.txt
 	ALPS_VIRTUAL_TIME=1 $(call VM_TEST,newest,-v -run Cost ./internal/load,--icount 1 --cpus 1) | tee out/bench-switch.txt
 	ALPS_VIRTUAL_TIME=1 $(call VM_TEST,newest,-v -run ForkAndSwitch ./internal/load,--icount 1 --cpus 8 --sockets 2 --program rt-tests:hackbench) | tee out/bench-scale.txt
 

@@ -40,11 +40,16 @@ struct {
 	__type(value, struct clock_pair);
 } clocks SEC(".maps");
 
+/* How many programs beside the iterator and that of context switches send records. */
+#ifndef EVENT_PROGRAMS
+#define EVENT_PROGRAMS 1
+#endif
+
 /*
- * Too big for the stack. Each has one of its own, as the iterator can be
+ * Too big for the stack. Each program has one of its own, as the iterator can be
  * preempted by the others, and on some kernels these by each other.
  */
-enum { SCRATCH_SWITCH, SCRATCH_EVENT, SCRATCH_ITERATOR, SCRATCHES };
+enum { SCRATCH_SWITCH, SCRATCH_ITERATOR, SCRATCH_EVENT, SCRATCHES = SCRATCH_EVENT + EVENT_PROGRAMS };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -37,7 +37,7 @@ struct burst {
 	__u64 state; /* enum burst_state in the low bits, above them a count of changes */
 	__u64 thread_start_ns;
 	__u64 start_ns;
-	__u64 wait_ns; /* when the wait began */
+	__u64 wait_ns; /* when the wait began, or it went to sleep for it */
 	/* The thread's sums when the burst began, and when the wait did. */
 	struct use {
 		__u64 cpu_ns;
@@ -46,7 +46,7 @@ struct burst {
 		__u64 sleeps;
 	} begin, end;
 	__u32 tid;
-	__u32 pad;
+	__u32 unseen; /* it may be in a call whose return will not be seen */
 };
 
 /* A spell of a cgroup that is neither frozen nor empty. */

@@ -291,24 +291,24 @@ static __always_inline bool cgroup_is_to_freeze(struct cgroup *cgroup)
 	return BPF_CORE_READ_BITFIELD(cgroup, freezer.e_freeze);
 }
 
-/* syscall_number is that of the system call that is over. */
-static __always_inline long syscall_number(struct pt_regs *regs)
+/* syscall_number is that of the system call that a thread is in, -1 if in none. */
+static __always_inline int syscall_number(struct pt_regs *regs)
 {
 	struct pt_regs___arm64 *arm64 = (void *)regs;
 
 	if (bpf_core_field_exists(regs->orig_ax))
-		return BPF_CORE_READ(regs, orig_ax);
-	return BPF_CORE_READ(arm64, syscallno);
+		return regs->orig_ax;
+	return arm64->syscallno;
 }
 
-/* first_argument is that of the system call that is over. */
+/* first_argument is that of the system call that a thread is in. */
 static __always_inline unsigned long first_argument(struct pt_regs *regs)
 {
 	struct pt_regs___arm64 *arm64 = (void *)regs;
 
 	if (bpf_core_field_exists(regs->di))
-		return BPF_CORE_READ(regs, di);
-	return BPF_CORE_READ(arm64, orig_x0);
+		return regs->di;
+	return arm64->orig_x0;
 }
 
 /* rq_cpu is the number of a run queue's CPU. */
@@ -327,6 +327,19 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 	if (bpf_core_field_exists(kn->__parent))
 		return BPF_CORE_READ(kn, __parent);
 	return BPF_CORE_READ(old, parent);
+}
+
+/* linux/sched.h, in __state, as TASK_DEAD. */
+#define TASK_INTERRUPTIBLE 0x1
+#define TASK_WAKING 0x200 /* woken up before it has left its CPU */
+
+/*
+ * is_kernels tells whether a thread never runs in user space. One that the kernel made
+ * in a user process has the registers of the thread that asked for it.
+ */
+static __always_inline bool is_kernels(struct task_struct *task)
+{
+	return task->flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER);
 }
 
 #endif

@@ -33,9 +33,18 @@ const (
 	RequestMapScratch        = "scratch"
 	RequestMapTooShort       = "too_short"
 	RequestMapWaits          = "waits"
+	RequestProgOnAccept      = "on_accept"
+	RequestProgOnAccept4     = "on_accept4"
+	RequestProgOnEpollPwait  = "on_epoll_pwait"
+	RequestProgOnEpollPwait2 = "on_epoll_pwait2"
+	RequestProgOnEpollWait   = "on_epoll_wait"
 	RequestProgOnLiving      = "on_living"
+	RequestProgOnRead        = "on_read"
+	RequestProgOnReadv       = "on_readv"
+	RequestProgOnRecvfrom    = "on_recvfrom"
+	RequestProgOnRecvmmsg    = "on_recvmmsg"
+	RequestProgOnRecvmsg     = "on_recvmsg"
 	RequestProgOnSwitch      = "on_switch"
-	RequestProgOnSysEnter    = "on_sys_enter"
 	RequestProgOnSysExit     = "on_sys_exit"
 	RequestVarMergeRequestNs = "merge_request_ns"
 	RequestVarMinRequestNs   = "min_request_ns"
@@ -83,10 +92,19 @@ type RequestSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type RequestProgramSpecs struct {
-	OnLiving   *ebpf.ProgramSpec `ebpf:"on_living"`
-	OnSwitch   *ebpf.ProgramSpec `ebpf:"on_switch"`
-	OnSysEnter *ebpf.ProgramSpec `ebpf:"on_sys_enter"`
-	OnSysExit  *ebpf.ProgramSpec `ebpf:"on_sys_exit"`
+	OnAccept      *ebpf.ProgramSpec `ebpf:"on_accept"`
+	OnAccept4     *ebpf.ProgramSpec `ebpf:"on_accept4"`
+	OnEpollPwait  *ebpf.ProgramSpec `ebpf:"on_epoll_pwait"`
+	OnEpollPwait2 *ebpf.ProgramSpec `ebpf:"on_epoll_pwait2"`
+	OnEpollWait   *ebpf.ProgramSpec `ebpf:"on_epoll_wait"`
+	OnLiving      *ebpf.ProgramSpec `ebpf:"on_living"`
+	OnRead        *ebpf.ProgramSpec `ebpf:"on_read"`
+	OnReadv       *ebpf.ProgramSpec `ebpf:"on_readv"`
+	OnRecvfrom    *ebpf.ProgramSpec `ebpf:"on_recvfrom"`
+	OnRecvmmsg    *ebpf.ProgramSpec `ebpf:"on_recvmmsg"`
+	OnRecvmsg     *ebpf.ProgramSpec `ebpf:"on_recvmsg"`
+	OnSwitch      *ebpf.ProgramSpec `ebpf:"on_switch"`
+	OnSysExit     *ebpf.ProgramSpec `ebpf:"on_sys_exit"`
 }
 
 // RequestMapSpecs contains maps before they are loaded into the kernel.
@@ -163,17 +181,35 @@ type RequestVariables struct {
 //
 // It can be passed to LoadRequestObjects or ebpf.CollectionSpec.LoadAndAssign.
 type RequestPrograms struct {
-	OnLiving   *ebpf.Program `ebpf:"on_living"`
-	OnSwitch   *ebpf.Program `ebpf:"on_switch"`
-	OnSysEnter *ebpf.Program `ebpf:"on_sys_enter"`
-	OnSysExit  *ebpf.Program `ebpf:"on_sys_exit"`
+	OnAccept      *ebpf.Program `ebpf:"on_accept"`
+	OnAccept4     *ebpf.Program `ebpf:"on_accept4"`
+	OnEpollPwait  *ebpf.Program `ebpf:"on_epoll_pwait"`
+	OnEpollPwait2 *ebpf.Program `ebpf:"on_epoll_pwait2"`
+	OnEpollWait   *ebpf.Program `ebpf:"on_epoll_wait"`
+	OnLiving      *ebpf.Program `ebpf:"on_living"`
+	OnRead        *ebpf.Program `ebpf:"on_read"`
+	OnReadv       *ebpf.Program `ebpf:"on_readv"`
+	OnRecvfrom    *ebpf.Program `ebpf:"on_recvfrom"`
+	OnRecvmmsg    *ebpf.Program `ebpf:"on_recvmmsg"`
+	OnRecvmsg     *ebpf.Program `ebpf:"on_recvmsg"`
+	OnSwitch      *ebpf.Program `ebpf:"on_switch"`
+	OnSysExit     *ebpf.Program `ebpf:"on_sys_exit"`
 }
 
 func (p *RequestPrograms) Close() error {
 	return _RequestClose(
+		p.OnAccept,
+		p.OnAccept4,
+		p.OnEpollPwait,
+		p.OnEpollPwait2,
+		p.OnEpollWait,
 		p.OnLiving,
+		p.OnRead,
+		p.OnReadv,
+		p.OnRecvfrom,
+		p.OnRecvmmsg,
+		p.OnRecvmsg,
 		p.OnSwitch,
-		p.OnSysEnter,
 		p.OnSysExit,
 	)
 }

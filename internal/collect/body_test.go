@@ -91,6 +91,18 @@ var bodies = map[string]func(args []string){
 	// requests HOW: serves requests of file 3 on the first thread, as servers of that
 	// kind do.
 	"requests": func(args []string) { servers[args[0]]() },
+	// pipe: serves requests of file 3, a socket, for each of which it also waits for file
+	// 4, a pipe.
+	"pipe": func([]string) {
+		buffer := make([]byte, 64)
+		for call(unix.SYS_READ, 3, at(buffer), uintptr(len(buffer)), 0, 0, 0) > 0 {
+			burn(20 * time.Millisecond)
+			call(unix.SYS_WRITE, 3, at(buffer), 1, 0, 0, 0)
+			call(unix.SYS_READ, 4, at(buffer), uintptr(len(buffer)), 0, 0, 0)
+			burn(20 * time.Millisecond)
+			call(unix.SYS_WRITE, 3, at(buffer), 1, 0, 0, 0)
+		}
+	},
 	// exec BODY...: goes on as another program.
 	"exec": func(args []string) { become(args) },
 	// execthread DURATION BODY...: burns, then a thread that is not the

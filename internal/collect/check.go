@@ -27,15 +27,14 @@ const (
 // RLIMIT_MEMLOCK (5.11) and atomic operations that return a value (5.12).
 const oldestKernel = 5<<16 | 12<<8
 
+// oldestForRequests tells programs the registers of a thread (bpf_task_pt_regs).
+const oldestForRequests = 5<<16 | 15<<8
+
 // check says what is missing for the kernel side to work here, before the
 // kernel says EPERM or EINVAL for it.
 func check() error {
-	version, err := features.LinuxVersionCode()
-	if err != nil {
-		return fmt.Errorf("finding the kernel's version: %w", err)
-	}
-	if version < oldestKernel {
-		return fmt.Errorf("this kernel is %d.%d; collecting needs Linux 5.12 or newer", version>>16, version>>8&0xff)
+	if err := checkVersion(oldestKernel, "collecting"); err != nil {
+		return err
 	}
 	if _, err := os.Stat(btfFile); err != nil {
 		return fmt.Errorf("no %s: this kernel does not describe its types; collecting needs one built with CONFIG_DEBUG_INFO_BTF=y, as those of the distributions are", btfFile)
@@ -46,6 +45,19 @@ func check() error {
 	// The kernel lists to a process only the processes of its namespace.
 	if namespace, err := os.Readlink(hostPIDsProbe); err == nil && namespace != hostPIDs {
 		return fmt.Errorf("started in a pid namespace of its own, from where the functions cannot be seen; start it on the host, or its container with the host's pids (docker run --pid=host)")
+	}
+	return nil
+}
+
+// checkVersion says it where the kernel is too old for something.
+func checkVersion(oldest uint32, what string) error {
+	version, err := features.LinuxVersionCode()
+	if err != nil {
+		return fmt.Errorf("finding the kernel's version: %w", err)
+	}
+	if version < oldest {
+		return fmt.Errorf("this kernel is %d.%d; %s needs Linux %d.%d or newer",
+			version>>16, version>>8&0xff, what, oldest>>16, oldest>>8&0xff)
 	}
 	return nil
 }

@@ -20,8 +20,12 @@ type kind struct {
 	perCPU []string
 	// programs are those of tracepoints, in the order in which they are attached.
 	programs []string
+	// returns are those that are attached to the return of system calls, after the
+	// others, and instead is what is where the kernel cannot do that.
+	returns []string
+	instead string
 	// recovered are those of the programs all of whose events are found out in
-	// another way where the kernel leaves them out.
+	// another way, or by the next, where the kernel leaves them out.
 	recovered []string
 	// invoked reads the invocations in the table; nil where it cannot tell them.
 	invoked func(table *ebpf.Map) (map[processID]bool, error)
@@ -54,8 +58,20 @@ var kinds = map[stream.Kind]*kind{
 		load:     bpf.LoadRequest,
 		table:    bpf.RequestMapBursts,
 		perCPU:   []string{clocksMap},
-		programs: []string{bpf.RequestProgOnSwitch, bpf.RequestProgOnSysEnter, bpf.RequestProgOnSysExit},
-		setUp:    setUpRequests,
+		programs: []string{bpf.RequestProgOnSwitch},
+		returns: []string{
+			bpf.RequestProgOnAccept, bpf.RequestProgOnAccept4,
+			bpf.RequestProgOnEpollWait, bpf.RequestProgOnEpollPwait, bpf.RequestProgOnEpollPwait2,
+			bpf.RequestProgOnRecvfrom, bpf.RequestProgOnRecvmsg, bpf.RequestProgOnRecvmmsg,
+			bpf.RequestProgOnRead, bpf.RequestProgOnReadv,
+		},
+		instead: bpf.RequestProgOnSysExit,
+		// They tell of a thread that it serves requests, until it is known.
+		recovered: []string{
+			bpf.RequestProgOnRecvfrom, bpf.RequestProgOnRecvmsg, bpf.RequestProgOnRecvmmsg,
+			bpf.RequestProgOnRead, bpf.RequestProgOnReadv,
+		},
+		setUp: setUpRequests,
 	},
 	stream.Cgroup: {
 		load:   bpf.LoadCgroup,
@@ -103,6 +119,9 @@ func (o Options) checkKind() error {
 
 // setUpRequests tells the kernel side what a request is.
 func setUpRequests(spec *ebpf.CollectionSpec, o *Options) error {
+	if err := checkVersion(oldestForRequests, "collecting requests"); err != nil {
+		return err
+	}
 	waits := spec.Maps[bpf.RequestMapWaits]
 	for number, class := range waitCalls {
 		waits.Contents = append(waits.Contents, ebpf.MapKV{Key: uint32(number), Value: class})

@@ -90,7 +90,7 @@ func (t *tracer) Losses() (losses, error) {
 			return l, fmt.Errorf("reading the counts of lost events: %w", err)
 		}
 	}
-	for _, name := range t.kind.programs {
+	for _, name := range t.attached {
 		stats, err := t.loaded.Programs[name].Stats()
 		if err != nil {
 			return l, fmt.Errorf("reading the counts of lost events: %w", err)

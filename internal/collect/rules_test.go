@@ -146,13 +146,14 @@ func TestRulesOfAFork(t *testing.T) {
 }
 
 // The mounts of a sandbox are set up after its first exec, in a namespace of its
-// own, as OpenLambda's are.
+// own, as OpenLambda's are. They are asked of /proc, so the process has to live until
+// alps-collect gets a CPU.
 func TestRulesByMount(t *testing.T) {
 	path, dir := newCgroup(t, "sandbox")
 	options := byRules(t, "mount,/worker/code/[0-9]+-(\\S+) \\S*/handler ,$1")
 	options.Filter.Under = path
 	s := collect(t, options)
-	run(t, sandboxed(t, dir+"/sandbox", "burn", "100ms"))
+	run(t, sandboxed(t, dir+"/sandbox", "burn", "1s"))
 	if row := s.one(); row.Class != "resize" || row.Key != "cgroup:"+path+"/sandbox" {
 		t.Errorf("class %q, key %q\n%s", row.Class, row.Key, &s.messages)
 	}

@@ -36,7 +36,8 @@ type Options struct {
 	// Strict makes an error of a loss, at the end of the run.
 	Strict bool
 
-	sizes sizes // zero: defaultSizes; tests lose events with less
+	sizes    sizes // zero: defaultSizes; tests lose events with less
+	allCalls bool  // tests have each system call looked at
 }
 
 // Check says what is wrong with the options, whatever the machine.
@@ -107,6 +108,9 @@ func Run(ctx context.Context, options Options, out, messages io.Writer) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, tracer.Close()) }()
+	if tracer.allCalls != nil {
+		fmt.Fprintf(messages, "each system call of every process is looked at, which makes it slower: %v\n", tracer.allCalls)
+	}
 	c.kernel = tracer
 	if err := c.run(ctx, options.Window, options.Count); err != nil {
 		return err

@@ -120,18 +120,8 @@ func startServer(t *testing.T, name, how string) *client {
 	c := &client{t: t}
 	switch how {
 	case "recv", "read":
-		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		theirs, ours := os.NewFile(uintptr(pair[0]), "theirs"), os.NewFile(uintptr(pair[1]), "ours")
-		connection, err := net.FileConn(ours)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ours.Close()
+		connection, theirs := socketPair(t)
 		defer theirs.Close()
-		t.Cleanup(func() { connection.Close() })
 		cmd.ExtraFiles = []*os.File{theirs}
 		c.dial = func() net.Conn { return noClose{connection} }
 	default:
@@ -159,6 +149,24 @@ func startServer(t *testing.T, name, how string) *client {
 	start(t, cmd)
 	c.pid = cmd.Process.Pid
 	return c
+}
+
+// socketPair returns the two ends of a connection. The one for a body is to be closed
+// when that has it.
+func socketPair(t *testing.T) (net.Conn, *os.File) {
+	t.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, ours := os.NewFile(uintptr(pair[0]), "theirs"), os.NewFile(uintptr(pair[1]), "ours")
+	defer ours.Close()
+	connection, err := net.FileConn(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { connection.Close() })
+	return connection, theirs
 }
 
 type noClose struct{ net.Conn }

@@ -40,8 +40,12 @@ type tracer struct {
 	kind   *kind
 	loaded *ebpf.Collection
 	links  []link.Link
-	living *link.Iter
-	ring   *ringbuf.Reader
+	// attached are the names of the programs of links; allCalls is why the one for all
+	// system calls is among them, nil if it is not.
+	attached []string
+	allCalls error
+	living   *link.Iter
+	ring     *ringbuf.Reader
 	// recoveredBefore are the forks that were recovered before those were traced.
 	recoveredBefore uint64
 }
@@ -65,6 +69,7 @@ func newTracerOf(kind *kind, o *Options) (_ *tracer, err error) {
 		spec.Maps[name].MaxEntries = uint32(cpus)
 	}
 
+	returns := takeReturns(spec, kind)
 	if kind.setUp != nil {
 		if err := kind.setUp(spec, o); err != nil {
 			return nil, err
@@ -89,12 +94,17 @@ func newTracerOf(kind *kind, o *Options) (_ *tracer, err error) {
 	// From the past, so that reading never waits.
 	t.ring.SetDeadline(time.Unix(1, 0))
 
-	for _, name := range kind.programs {
-		attached, err := link.AttachTracing(link.TracingOptions{Program: t.loaded.Programs[name]})
-		if err != nil {
-			return nil, explain("attaching "+name, err)
+	if err := t.attach(kind.programs...); err != nil {
+		return nil, err
+	}
+	if len(kind.returns) > 0 {
+		if err := t.seeReturns(returns, o); err != nil {
+			return nil, err
 		}
-		t.links = append(t.links, attached)
+		// Who waits already is found by looking once.
+		if _, err := t.Living(); err != nil {
+			return nil, err
+		}
 	}
 	if t.recoveredBefore, err = t.forksRecovered(); err != nil {
 		return nil, err
