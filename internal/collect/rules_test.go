@@ -207,7 +207,7 @@ func TestRulesOfRequests(t *testing.T) {
 			s := collect(t, options)
 			if !test.before {
 				server = startServer(t, name, "recv")
-				server.ask("0s")
+				server.idle()
 			}
 			var want []time.Duration
 			for range 3 {
