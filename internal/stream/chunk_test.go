@@ -214,3 +214,38 @@ func TestNeedNoQuotes(t *testing.T) {
 		}
 	}
 }
+
+// A block in which all rows have the same text in some columns is written as its rows are
+// one by one, whatever is in those columns.
+func TestCommonColumnsAreWrittenAsOthers(t *testing.T) {
+	keys := rapid.SampledFrom([]string{"", "k", "a,b", `"`, "c\nd"})
+	rapid.Check(t, func(t *rapid.T) {
+		turn, key := goodTurn, ""
+		common := rapid.Bool().Draw(t, "common")
+		var rows []Turn
+		for range rapid.IntRange(blockRows, 4*blockRows).Draw(t, "rows") {
+			if len(rows) == 0 || !common && rapid.IntRange(0, 20).Draw(t, "other") == 0 {
+				key = keys.Draw(t, "key")
+				turn.Kind = rapid.SampledFrom([]Kind{"", Process}).Draw(t, "kind")
+				turn.CPUs = Count(rapid.IntRange(1, 200).Draw(t, "cpus"))
+				turn.UtilPct = Percent(rapid.IntRange(0, 100).Draw(t, "util"))
+			}
+			turn.Key = key
+			rows = append(rows, turn)
+		}
+		var want lines
+		for i := range rows { // a block needs more rows than one
+			want.prefix = "7,2,"
+			if err := marshal(rows[i:i+1], new(texts), &want); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := lines{prefix: "7,2,"}
+		if err := marshal(rows, new(texts), &got); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got.buf, want.buf) {
+			t.Fatalf("wrote %q, want %q", got.buf, want.buf)
+		}
+	})
+}
