@@ -115,28 +115,20 @@ func (b *batch[T]) mapRows() {
 		return
 	}
 	b.split()
-	clear(b.Rows)
-	for i := range b.Rows {
-		// gocsv need not get the cells of the frame.
-		*any(&b.Rows[i]).(framed).frame() = b.frame
-	}
 	all := make([]int, len(b.header))
 	for j := range all {
 		all[j] = j
 	}
 	if n < sharingRows {
-		b.fault = b.mapColumns(0, n, all)
+		b.fault = b.mapColumns(0, n, all, new(T))
 		return
 	}
 	// What all rows have alike is mapped in the first and copied.
-	if b.fault = b.mapColumns(0, 1, all); b.fault != nil {
+	if b.fault = b.mapColumns(0, 1, all, new(T)); b.fault != nil {
 		return
 	}
-	for i := range b.Rows[1:] {
-		b.Rows[1+i] = b.Rows[0]
-	}
 	others := slices.DeleteFunc(all, func(j int) bool { return alike(b.cells, b.width(), 1+j) })
-	b.fault = b.mapColumns(1, n, others)
+	b.fault = b.mapColumns(1, n, others, &b.Rows[0])
 }
 
 // sharingRows is from how many rows on gocsv takes longer for columns in which all are
@@ -154,11 +146,15 @@ func alike(cells []string, width, column int) bool {
 	return true
 }
 
-// mapColumns has gocsv map some columns, in ascending order, of rows from one index to
-// another. It moves their cells together, so that they cannot be used again.
-func (b *batch[T]) mapColumns(from, to int, columns []int) *fault {
+// mapColumns makes rows from one index to another: gocsv maps some columns, in ascending
+// order, and the others are those of a row. It moves the cells together, so that they
+// cannot be used again.
+func (b *batch[T]) mapColumns(from, to int, columns []int, others *T) *fault {
 	cells := b.cells[from*b.width() : from*b.width()]
 	for i := from; i < to; i++ {
+		b.Rows[i] = *others
+		// gocsv need not get the cells of the frame.
+		*any(&b.Rows[i]).(framed).frame() = b.frame
 		row := b.row(i)
 		cells = append(cells, placeCell(&b.Rows[i]))
 		for _, j := range columns {
