@@ -353,7 +353,7 @@ func TestRowsOfABatchMayBeCopied(t *testing.T) {
 // A row that alone differs from the others of its batch is read as it stands, whichever
 // it is.
 func TestOneRowMayDiffer(t *testing.T) {
-	const n = 2 * sharingRows
+	const n = abreastRows + 3
 	for i := range n {
 		other := fmt.Sprintf("1,%d,b,k,7,2,9", n)
 		w, err := NewReader[Policy](strings.NewReader(manyRows(n, map[int]string{i: other})), "stdin").Next()

@@ -9,10 +9,13 @@ import (
 	"github.com/gocarina/gocsv"
 )
 
-// abreast is how many rows gocsv gets side by side, as one. It makes two structs on the
-// heap for each row that it gets, and copies one; and it takes as long to look up a column
-// of the header as to read some cells.
-const abreast = 4
+// abreast is how many rows gocsv gets side by side, as one: it makes two structs on the heap
+// for each row that it gets, and copies one. It also looks up each column of the header,
+// which takes as long as to read some cells, and gains nothing for less than abreastRows.
+const (
+	abreast     = 4
+	abreastRows = 64
+)
 
 // table is rows for gocsv. It is the gocsv.Decoder for them.
 type table[T Row] struct {
@@ -28,7 +31,10 @@ func (t *table[T]) GetCSVRows() ([][]string, error) { return t.rows, nil }
 // of a header. The error is that of a cell in a row and, of those columns, one.
 func (t *table[T]) unmarshal(header []string, columns []int, cells []string) (row, column int, err error) {
 	width := 1 + len(columns)
-	wide := min(abreast*width, len(cells))
+	wide := width
+	if len(cells) >= abreastRows*width {
+		wide *= abreast
+	}
 	t.header = t.header[:0]
 	for len(t.header) < wide {
 		t.header = append(t.header, placeColumn)
