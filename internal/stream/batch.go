@@ -1,13 +1,9 @@
 package stream
 
 import (
-	"encoding/csv"
-	"errors"
 	"runtime"
 	"slices"
 	"sync"
-
-	"github.com/gocarina/gocsv"
 )
 
 const (
@@ -42,19 +38,18 @@ type Batch[T Row] struct {
 	name string // of the input
 }
 
-// batch is a Batch with the cells of which gocsv makes its rows. It is the
-// gocsv.Decoder for them.
+// batch is a Batch with the cells of which gocsv makes its rows.
 type batch[T Row] struct {
 	Batch[T]
-	frame Frame      // of all rows
-	text  []byte     // the lines that are yet to be cut into cells, one after another
-	ends  []int      // where the text ends with each row
-	cells [][]string // the header, then the rows, each with its place before it; reused
-	// places are what gocsv makes of the rows; of no use afterwards, and reused.
-	places []place[T]
-	limit  int    // rows that fit
-	bytes  int    // of them
-	fault  *fault // what was wrong with the cells
+	header []string // of the cells
+	frame  Frame    // of all rows
+	text   []byte   // the lines that are yet to be cut into cells, one after another
+	ends   []int    // where the text ends with each row
+	cells  []string // of all rows, each with room for its place before it; reused
+	table  table[T] // of them
+	limit  int      // rows that fit
+	bytes  int      // of them
+	fault  *fault   // what was wrong with the cells
 }
 
 // fault is a cell that its column does not take.
@@ -64,15 +59,14 @@ type fault struct {
 }
 
 func newBatch[T Row](name string, header []string, rows int) *batch[T] {
-	b := &batch[T]{limit: min(rows, batchCells/len(header))}
+	b := &batch[T]{header: header, limit: min(rows, batchCells/len(header))}
 	b.name = name
-	b.cells = append(make([][]string, 0, 1+b.limit), append([]string{""}, header...))
 	return b
 }
 
 // reset empties the batch.
 func (b *batch[T]) reset() {
-	b.text, b.ends, b.cells, b.bytes = b.text[:0], b.ends[:0], b.cells[:1], 0
+	b.text, b.ends, b.cells, b.bytes = b.text[:0], b.ends[:0], b.cells[:0], 0
 	b.Lines, b.Last = b.Lines[:0], false
 }
 
@@ -97,21 +91,21 @@ func (b *batch[T]) addCells(row []string, line int) {
 // addLine returns the cells of another row.
 func (b *batch[T]) addLine(line, bytes int) []string {
 	n := len(b.cells)
-	b.cells = b.cells[:n+1]
-	if b.cells[n] == nil {
-		b.cells[n] = make([]string, len(b.cells[0]))
-	}
+	b.cells = slices.Grow(b.cells, b.width())[:n+b.width()]
 	b.bytes += bytes
 	b.Lines = append(b.Lines, line)
-	return b.cells[n][1:]
+	return b.cells[n+1:]
 }
+
+// width is how many cells a row has, with its place.
+func (b *batch[T]) width() int { return 1 + len(b.header) }
+
+// row is the cells of row i, after its place.
+func (b *batch[T]) row(i int) []string { return b.cells[i*b.width()+1:][:len(b.header)] }
 
 func (b *batch[T]) full() bool {
 	return len(b.Lines) == b.limit || b.bytes >= batchBytes
 }
-
-// GetCSVRows implements [gocsv.Decoder].
-func (b *batch[T]) GetCSVRows() ([][]string, error) { return b.cells, nil }
 
 // mapRows makes the rows of the cells, or the fault.
 func (b *batch[T]) mapRows() {
@@ -121,28 +115,57 @@ func (b *batch[T]) mapRows() {
 		return
 	}
 	b.split()
-	b.clearRows()
-	// gocsv fills a slice that is long enough where it is.
-	b.places = slices.Grow(b.places[:0], n)[:n]
-	err := gocsv.UnmarshalDecoder(b, &b.places)
-	var parse *csv.ParseError
-	if errors.As(err, &parse) {
-		// gocsv counts from 1, the header as line 1 and the place as column 1.
-		b.fault = &fault{row: parse.Line - 2, column: parse.Column - 2, err: parse.Err}
-	} else if err != nil {
-		b.fault = &fault{err: err}
+	all := make([]int, len(b.header))
+	for j := range all {
+		all[j] = j
 	}
+	if n < sharingRows {
+		b.fault = b.mapColumns(0, n, all, new(T))
+		return
+	}
+	// What all rows have alike is mapped in the first and copied.
+	if b.fault = b.mapColumns(0, 1, all, new(T)); b.fault != nil {
+		return
+	}
+	others := slices.DeleteFunc(all, func(j int) bool { return alike(b.cells, b.width(), 1+j) })
+	b.fault = b.mapColumns(1, n, others, &b.Rows[0])
 }
 
-// clearRows leaves nothing in the rows but their frame, of which gocsv need not get the
-// cells.
-func (b *batch[T]) clearRows() {
-	clear(b.Rows)
-	for i := range b.Rows {
-		row := &b.Rows[i]
-		*any(row).(framed).frame() = b.frame
-		b.cells[1+i][0] = placeCell(row)
+// sharingRows is from how many rows on gocsv takes longer for columns in which all are
+// alike than to be called twice.
+const sharingRows = 16
+
+// alike tells whether a column of rows of that width has the same text in all rows.
+func alike(cells []string, width, column int) bool {
+	first := cells[column]
+	for at := column + width; at < len(cells); at += width {
+		if cells[at] != first {
+			return false
+		}
 	}
+	return true
+}
+
+// mapColumns makes rows from one index to another: gocsv maps some columns, in ascending
+// order, and the others are those of a row. It moves the cells together, so that they
+// cannot be used again.
+func (b *batch[T]) mapColumns(from, to int, columns []int, others *T) *fault {
+	cells := b.cells[from*b.width() : from*b.width()]
+	for i := from; i < to; i++ {
+		b.Rows[i] = *others
+		// gocsv need not get the cells of the frame.
+		*any(&b.Rows[i]).(framed).frame() = b.frame
+		row := b.row(i)
+		cells = append(cells, placeCell(&b.Rows[i]))
+		for _, j := range columns {
+			cells = append(cells, row[j])
+		}
+	}
+	row, column, err := b.table.unmarshal(b.header, columns, cells)
+	if err != nil {
+		return &fault{row: from + row, column: columns[column], err: err}
+	}
+	return nil
 }
 
 // split cuts the lines into cells. These share one string: to allocate one for
@@ -152,7 +175,7 @@ func (b *batch[T]) split() {
 	from := 0
 	for i, to := range b.ends {
 		if to > from { // else it was cells, as there is a comma at least
-			split(b.cells[1+i][1:], b.text[from:to], text[from:to])
+			split(b.row(i), b.text[from:to], text[from:to])
 		}
 		from = to
 	}

@@ -349,3 +349,25 @@ func TestRowsOfABatchMayBeCopied(t *testing.T) {
 		}
 	}
 }
+
+// A row that alone differs from the others of its batch is read as it stands, whichever
+// it is.
+func TestOneRowMayDiffer(t *testing.T) {
+	const n = abreastRows + 3
+	for i := range n {
+		other := fmt.Sprintf("1,%d,b,k,7,2,9", n)
+		w, err := NewReader[Policy](strings.NewReader(manyRows(n, map[int]string{i: other})), "stdin").Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j, row := range w.Rows {
+			want := Policy{Frame: Frame{1, n}, Class: "a", Rank: 1, SliceNs: 5}
+			if j == i {
+				want = Policy{Frame: Frame{1, n}, Class: "b", Key: "k", FromNs: 7, Rank: 2, SliceNs: 9}
+			}
+			if row != want {
+				t.Errorf("with row %d another one, row %d is %+v, want %+v", i, j, row, want)
+			}
+		}
+	}
+}

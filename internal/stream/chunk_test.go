@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -142,7 +143,7 @@ func TestWriterStopsWithItsOutput(t *testing.T) {
 	}
 }
 
-// Rows are joined as encoding/csv does.
+// Rows are joined as encoding/csv does, with cells that gocsv has and others.
 func TestLinesAreThoseOfEncodingCSV(t *testing.T) {
 	cell := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9:/._-]*`), rapid.StringMatching(`[ab ,;"\r\n\\\.\t#-]*`))
 	rapid.Check(t, func(t *rapid.T) {
@@ -151,7 +152,15 @@ func TestLinesAreThoseOfEncodingCSV(t *testing.T) {
 		plain := csv.NewWriter(&want)
 		for _, row := range rapid.SliceOfN(rapid.SliceOfN(cell, 2, 5), 1, 5).Draw(t, "rows") {
 			plain.Write(row)
-			if err := got.Write(row); err != nil {
+			common := rapid.UintRange(0, 1<<len(row)-1).Draw(t, "common")
+			got.layOut(row, common)
+			own := slices.Clone(row)
+			for j := len(row) - 1; j >= 0; j-- {
+				if common>>j&1 == 1 {
+					own = slices.Delete(own, j, j+1)
+				}
+			}
+			if err := got.Write(own); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -204,4 +213,39 @@ func TestNeedNoQuotes(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A block in which all rows have the same text in some columns is written as its rows are
+// one by one, whatever is in those columns.
+func TestCommonColumnsAreWrittenAsOthers(t *testing.T) {
+	keys := rapid.SampledFrom([]string{"", "k", "a,b", `"`, "c\nd"})
+	rapid.Check(t, func(t *rapid.T) {
+		turn, key := goodTurn, ""
+		common := rapid.Bool().Draw(t, "common")
+		var rows []Turn
+		for range rapid.IntRange(blockRows, 4*blockRows).Draw(t, "rows") {
+			if len(rows) == 0 || !common && rapid.IntRange(0, 20).Draw(t, "other") == 0 {
+				key = keys.Draw(t, "key")
+				turn.Kind = rapid.SampledFrom([]Kind{"", Process}).Draw(t, "kind")
+				turn.CPUs = Count(rapid.IntRange(1, 200).Draw(t, "cpus"))
+				turn.UtilPct = Percent(rapid.IntRange(0, 100).Draw(t, "util"))
+			}
+			turn.Key = key
+			rows = append(rows, turn)
+		}
+		var want lines
+		for i := range rows { // a block needs more rows than one
+			want.prefix = "7,2,"
+			if err := marshal(rows[i:i+1], new(texts), &want); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := lines{prefix: "7,2,"}
+		if err := marshal(rows, new(texts), &got); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got.buf, want.buf) {
+			t.Fatalf("wrote %q, want %q", got.buf, want.buf)
+		}
+	})
 }

@@ -13,23 +13,47 @@ import (
 // others.
 type lines struct {
 	buf    []byte
-	prefix string      // of each row: the cells that gocsv does not have
+	prefix string // of each row: the cells of the frame
+	// row is what all rows have alike, and own which cells gocsv has. before is what
+	// comes before each of those, and after what comes after the last.
+	row    []string
+	own    []int
+	before []string
+	after  string
 	quoted *csv.Writer // to buf
+}
+
+// layOut sets the cells that all rows have alike, from now on: those whose bits are set.
+func (l *lines) layOut(row []string, common uint) {
+	l.row, l.own, l.before, l.after = append(l.row[:0], row...), l.own[:0], l.before[:0], ""
+	for j, cell := range row {
+		if j > 0 {
+			l.after += ","
+		}
+		if common>>j&1 == 1 {
+			l.after += cell
+			continue
+		}
+		l.own, l.before, l.after = append(l.own, j), append(l.before, l.after), ""
+	}
 }
 
 // Write implements [gocsv.CSVWriter].
 func (l *lines) Write(row []string) error {
 	l.buf = append(l.buf, l.prefix...)
 	start := len(l.buf)
-	for i, cell := range row {
-		if i > 0 {
+	for i, before := range l.before {
+		if before == "," { // saves a call
 			l.buf = append(l.buf, ',')
+		} else {
+			l.buf = append(l.buf, before...)
 		}
-		l.buf = append(l.buf, cell...)
+		l.buf = append(l.buf, row[i]...)
 	}
+	l.buf = append(l.buf, l.after...)
 	end := len(l.buf)
 	l.buf = append(l.buf, padding...)
-	if !needNoQuotes(l.buf[start:], len(row)-1) {
+	if !needNoQuotes(l.buf[start:], len(l.row)-1) {
 		l.buf = l.buf[:start]
 		return l.writeQuoted(row)
 	}
@@ -41,7 +65,10 @@ func (l *lines) writeQuoted(row []string) error {
 	if l.quoted == nil {
 		l.quoted = csv.NewWriter((*buffer)(l))
 	}
-	if err := l.quoted.Write(row); err != nil {
+	for i, j := range l.own {
+		l.row[j] = row[i]
+	}
+	if err := l.quoted.Write(l.row); err != nil {
 		return err
 	}
 	l.quoted.Flush()

@@ -2,11 +2,8 @@ package stream
 
 import (
 	"fmt"
-	"reflect"
 	"strconv"
 	"unsafe"
-
-	"github.com/gocarina/gocsv"
 )
 
 // The structs below are the rows as gocsv writes them: each column a string.
@@ -14,24 +11,25 @@ import (
 // string, for each cell anew, which takes three times as long. Columns, their
 // order and the names of the fields are those of the row types, which is
 // tested. The frame is none of them: its cells are the same on all rows of a
-// window, and are made once.
+// window, and are made once. So are those of the columns tagged as common for
+// rows in which they are.
 
 type invocationText struct {
 	Class      string `csv:"class"`
-	Key        string `csv:"key"`
+	Key        string `csv:"key" stream:"common"`
 	Invocation string `csv:"invocation"`
 	ArrivalNs  string `csv:"arrival_ns"`
 	CPUNs      string `csv:"cpu_ns"`
 	EndNs      string `csv:"end_ns"`
 	WaitNs     string `csv:"wait_ns"`
 	BlockNs    string `csv:"block_ns"`
-	CPUs       string `csv:"cpus"`
-	UtilPct    string `csv:"util_pct"`
-	BeginNs    string `csv:"begin_ns"`
+	CPUs       string `csv:"cpus" stream:"common"`
+	UtilPct    string `csv:"util_pct" stream:"common"`
+	BeginNs    string `csv:"begin_ns" stream:"common"`
 	Sleeps     string `csv:"sleeps"`
 	Switches   string `csv:"switches"`
-	Lost       string `csv:"lost"`
-	Kind       string `csv:"kind"`
+	Lost       string `csv:"lost" stream:"common"`
+	Kind       string `csv:"kind" stream:"common"`
 }
 
 func (t *texts) invocation(r *Invocation, to *invocationText) {
@@ -56,15 +54,15 @@ func (t *texts) invocation(r *Invocation, to *invocationText) {
 
 type turnText struct {
 	Class      string `csv:"class"`
-	Key        string `csv:"key"`
+	Key        string `csv:"key" stream:"common"`
 	Invocation string `csv:"invocation"`
 	Turn       string `csv:"turn"`
 	SliceNs    string `csv:"slice_ns"`
 	WaitNs     string `csv:"wait_ns"`
-	CPUs       string `csv:"cpus"`
-	UtilPct    string `csv:"util_pct"`
+	CPUs       string `csv:"cpus" stream:"common"`
+	UtilPct    string `csv:"util_pct" stream:"common"`
 	StartNs    string `csv:"start_ns"`
-	Kind       string `csv:"kind"`
+	Kind       string `csv:"kind" stream:"common"`
 }
 
 func (t *texts) turn(r *Turn, to *turnText) {
@@ -153,46 +151,9 @@ func marshal[T Row](rows []T, t *texts, l *lines) error {
 	panic(fmt.Sprintf("stream: no texts of %T", rows))
 }
 
-// blockRows is how many rows gocsv gets at once, as an array.
-const blockRows = 32
-
-// marshalTexts gives gocsv arrays of rows. The cells of a slice, which could be
-// set, it copies to the heap before it looks at them; those of an array it need
-// not copy.
-func marshalTexts[T Row, X any](rows []T, text func(*T, *X), t *texts, l *lines) error {
-	if len(rows) == 0 {
-		return gocsv.MarshalCSV([]X{}, l)
-	}
-	if t.block == nil {
-		t.block = reflect.New(reflect.TypeFor[[blockRows]X]()).Elem().Interface()
-	}
-	block := inBlock[[blockRows]X](&t.block)
-	for ; len(rows) >= blockRows; rows = rows[blockRows:] {
-		t.numbers = t.numbers[:0]
-		for i := range block {
-			text(&rows[i], &block[i])
-		}
-		if err := gocsv.MarshalCSVWithoutHeaders(t.block, l); err != nil {
-			return err
-		}
-	}
-	t.numbers = t.numbers[:0]
-	for i := range rows {
-		text(&rows[i], &block[i])
-	}
-	return gocsv.MarshalCSVWithoutHeaders(block[:len(rows)], l)
-}
-
-// inBlock is the array that an interface holds, to be set where it is. In plain Go each
-// array for gocsv would be copied to the heap once more. Nobody else has the interface:
-// it is of one chunk, and gocsv keeps nothing.
-func inBlock[Array any](block *any) *Array {
-	return (*Array)((*struct{ kind, value unsafe.Pointer })(unsafe.Pointer(block)).value)
-}
-
 // texts makes the texts of cells, for one goroutine.
 type texts struct {
-	block any // the array of rows that gocsv gets; reused
+	blocks map[uint]any // the arrays of rows that gocsv gets, by the columns without; reused
 	// numbers are those of a block, one after another, in memory that is used again for
 	// the next block: nobody keeps their texts.
 	numbers []byte
