@@ -18,9 +18,9 @@ func requestsOf(name string) Options {
 	return o
 }
 
-// notRun tells whether the collector has said that the kernel left its programs out: from
-// 7.x on it does that to one that preempts another on its CPU, which in an emulator, where
-// they take long, happens hundreds of times a run. A request may then be missing.
+// notRun tells whether the collector has said that the kernel left its programs out, as
+// 7.x does to one that preempts another on its CPU. Where each system call is looked at, in
+// an emulator, that happens hundreds of times a run. A request may then be missing.
 func notRun(s *session) bool {
 	return strings.Contains(s.messages.String(), "tracing program already running on the CPU")
 }
