@@ -60,7 +60,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, COUNTS);
+	__uint(max_entries, LOSSES);
 	__type(key, enum loss);
 	__type(value, u64);
 } lost SEC(".maps");

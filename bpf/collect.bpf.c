@@ -37,10 +37,7 @@ static __always_inline struct process *process_of(struct task_struct *task)
 	return bpf_map_lookup_elem(&processes, &key);
 }
 
-/*
- * Threads that the kernel starts in a user process are not announced by
- * sched_process_fork, so they are not counted in process.threads.
- */
+/* Threads that the kernel starts in a user process, for its own use. */
 static __always_inline bool is_kernel_made(struct task_struct *task)
 {
 	return task->pid != task->tgid && (task->flags & (PF_IO_WORKER | PF_USER_WORKER));
@@ -80,11 +77,13 @@ static __always_inline void send_end(struct task_struct *last, struct process *p
  * follow_process enters a new process into the table. On some kernels the event of
  * a fork may find the program already running on the CPU, as a program is preempted
  * like its task there (7.x); then the kernel leaves it out. No switch is left out,
- * so the first switch to a process makes good for it.
+ * so the first switch to a process makes good for it, and threads are counted there
+ * and nowhere else.
  */
 static __always_inline bool follow_process(struct task_struct *leader)
 {
 	u64 key = (u64)leader->signal;
+	struct process *earlier = process_of(leader);
 	struct process fresh = {
 		.start_ns = leader->start_time,
 		.exec_id = leader->self_exec_id,
@@ -92,6 +91,8 @@ static __always_inline bool follow_process(struct task_struct *leader)
 		.threads = 1,
 	};
 
+	if (earlier && earlier->invoked)
+		count_lost(END_NOT_SEEN);
 	bpf_probe_read_kernel_str(fresh.comm, sizeof(fresh.comm), leader->comm);
 	return !bpf_map_update_elem(&processes, &key, &fresh, BPF_ANY);
 }
@@ -142,14 +143,18 @@ static __always_inline void end_thread(struct task_struct *task, u64 now)
 			return;
 	}
 	__sync_fetch_and_add(&proc->cpu_ns, task->se.sum_exec_runtime);
-	if (is_kernel_made(task))
-		return;
-	__sync_fetch_and_add(&proc->wait_ns, task->sched_info.run_delay);
-	__sync_fetch_and_add(&proc->life_ns, now - task->start_time);
-	__sync_fetch_and_add(&proc->switches, task->nvcsw + task->nivcsw);
-	/* To leave for good is no sleep. */
-	__sync_fetch_and_add(&proc->sleeps, task->nvcsw - dead);
+	if (!is_kernel_made(task)) {
+		__sync_fetch_and_add(&proc->wait_ns, task->sched_info.run_delay);
+		__sync_fetch_and_add(&proc->life_ns, now - task->start_time);
+		__sync_fetch_and_add(&proc->switches, task->nvcsw + task->nivcsw);
+		/* To leave for good is no sleep. */
+		__sync_fetch_and_add(&proc->sleeps, task->nvcsw - dead);
+	}
 	if (__sync_fetch_and_add(&proc->threads, -1) != 1)
+		return;
+	/* A thread that has not run yet is not counted here, but is by the kernel. It may
+	 * have run and ended by now, and is the last as well then. */
+	if (task->signal->live.counter > 0 || __sync_lock_test_and_set(&proc->over, 1))
 		return;
 
 	find_invoked(task, proc);
@@ -165,12 +170,16 @@ static __always_inline void see_first_switch(struct task_struct *task)
 {
 	struct process *proc;
 
-	if (task->pid != task->tgid || task->flags & PF_KTHREAD)
+	if (task->flags & PF_KTHREAD)
 		return;
 	proc = process_of(task);
-	if (proc && proc->start_ns == task->start_time)
-		return;
-	count_lost(follow_process(task) ? FORKS_RECOVERED : TABLE_FULL);
+	if (task->pid != task->tgid) {
+		if (proc)
+			__sync_fetch_and_add(&proc->threads, 1);
+	} else if (!proc || proc->start_ns != task->start_time) {
+		if (!follow_process(task))
+			count_lost(TABLE_FULL);
+	}
 }
 
 SEC("tp_btf/sched_switch")
@@ -186,22 +195,12 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	return 0;
 }
 
+/* If there is no room, it is tried again at the first switch. */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	struct process *proc = process_of(child);
-
-	if (child->flags & PF_KTHREAD)
-		return 0;
-	if (child->pid != child->tgid) {
-		if (proc)
-			__sync_fetch_and_add(&proc->threads, 1);
-		return 0;
-	}
-	if (proc && proc->invoked)
-		count_lost(END_NOT_SEEN);
-	/* If there is no room, it is tried again at the first switch. */
-	follow_process(child);
+	if (child->pid == child->tgid && !(child->flags & PF_KTHREAD))
+		follow_process(child);
 	return 0;
 }
 

@@ -27,9 +27,9 @@ struct process {
 	__u64 exec_id; /* of its leader when it was forked */
 	char comm[COLLECT_COMM_LEN];
 	__u32 tgid;
-	__u32 threads; /* that live */
+	__u32 threads; /* that have run and have not ended */
 	__u32 invoked; /* it has called exec or renamed itself */
-	__u32 pad;
+	__u32 over;    /* its last thread has ended */
 };
 
 /* A burst of a thread between two waits for a request. */
@@ -84,7 +84,7 @@ struct head {
 	__u64 thread_sleeps;
 	__u64 process_start_ns; /* of a request: when its process started */
 	__u32 tgid;             /* of a cgroup: one of its processes */
-	__u32 threads;          /* that live */
+	__u32 threads;          /* that live and have run */
 	__s32 path_bytes;
 	__u32 pad;
 	char comm[COLLECT_COMM_LEN];
@@ -96,8 +96,6 @@ enum loss {
 	RING_FULL,    /* the end of an invocation */
 	END_NOT_SEEN, /* an invocation whose end was not seen */
 	LOSSES,
-	FORKS_RECOVERED = LOSSES, /* no loss: a fork whose event was not seen */
-	COUNTS,
 };
 
 /* The classes of system calls in the map waits. */

@@ -39,12 +39,10 @@ type CollectHead struct {
 type CollectLoss uint32
 
 const (
-	CollectLossTABLE_FULL      CollectLoss = 0
-	CollectLossRING_FULL       CollectLoss = 1
-	CollectLossEND_NOT_SEEN    CollectLoss = 2
-	CollectLossLOSSES          CollectLoss = 3
-	CollectLossFORKS_RECOVERED CollectLoss = 3
-	CollectLossCOUNTS          CollectLoss = 4
+	CollectLossTABLE_FULL   CollectLoss = 0
+	CollectLossRING_FULL    CollectLoss = 1
+	CollectLossEND_NOT_SEEN CollectLoss = 2
+	CollectLossLOSSES       CollectLoss = 3
 )
 
 type CollectProcess struct {
@@ -60,7 +58,7 @@ type CollectProcess struct {
 	Tgid     uint32
 	Threads  uint32
 	Invoked  uint32
-	Pad      uint32
+	Over     uint32
 }
 
 // Names of all BPF objects in the ELF.

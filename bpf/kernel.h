@@ -145,7 +145,11 @@ struct sched_info {
 	unsigned long long last_queued;
 };
 
-struct signal_struct;
+struct signal_struct {
+	struct {
+		int counter;
+	} live; /* its threads that have not begun to exit */
+};
 
 /* A cgroup of the cpu controller, with CONFIG_FAIR_GROUP_SCHED. */
 struct task_group {

@@ -120,6 +120,14 @@ var bodies = map[string]func(args []string){
 		child.fork()
 		fmt.Print(time.Duration(child.used.Utime.Nano() + child.used.Stime.Nano()))
 	},
+	// handover NAME DURATION: as rename, but it is another thread that burns, which
+	// the first one starts and which cannot run before the first has exited.
+	"handover": func(args []string) {
+		child := child{generations: 1, burnNs: int64(duration(args[1])), handsOver: true}
+		child.name, _ = syscall.BytePtrFromString(args[0])
+		child.fork()
+		fmt.Print(time.Duration(child.used.Utime.Nano() + child.used.Stime.Nano()))
+	},
 	// renames N NAME: forks N times; each child renames itself and ends.
 	"renames": func(args []string) {
 		n, _ := strconv.Atoi(args[0])
@@ -231,6 +239,7 @@ func init() {
 type child struct {
 	generations int   // 2: the child's child does it
 	name        *byte // to rename itself to
+	handsOver   bool  // to another thread
 	burnNs      int64
 	spins       bool  // for ever, and without system calls
 	path        *byte // to exec
@@ -258,6 +267,9 @@ func (c *child) fork() {
 	if c.name != nil {
 		syscall.RawSyscall(syscall.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(c.name)), 0)
 	}
+	if c.handsOver {
+		handOver()
+	}
 	for cpuTime(unix.CLOCK_THREAD_CPUTIME_ID) < c.burnNs {
 	}
 	//lint:ignore SA5002 it is meant to spin until it is killed
@@ -268,6 +280,28 @@ func (c *child) fork() {
 			uintptr(unsafe.Pointer(&c.argv[0])), uintptr(unsafe.Pointer(&c.env[0])))
 	}
 	syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 0, 0, 0)
+}
+
+// handOver returns in another thread of the process, after the calling one has exited:
+// that has a priority of real time until then, which it does not hand on. The two have
+// one stack, so both system calls are made in one place, for the one to leave all return
+// addresses as the other needs them.
+//
+//go:nosplit
+func handOver() {
+	const fifo, resetOnFork = 1, 1 << 30
+	priority := int32(1)
+	if _, _, errno := syscall.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, 0, fifo|resetOnFork, uintptr(unsafe.Pointer(&priority))); errno != 0 {
+		syscall.RawSyscall(syscall.SYS_EXIT_GROUP, uintptr(errno), 0, 0)
+	}
+	number, argument := uintptr(syscall.SYS_CLONE), uintptr(unix.CLONE_VM|unix.CLONE_FS|unix.CLONE_FILES|unix.CLONE_SIGHAND|unix.CLONE_THREAD|unix.CLONE_SYSVSEM)
+	for {
+		tid, _, _ := syscall.RawSyscall6(number, argument, 0, 0, 0, 0, 0)
+		if tid == 0 {
+			return
+		}
+		number, argument = syscall.SYS_EXIT, 0
+	}
 }
 
 // become execs a body under the same name.
@@ -307,7 +341,13 @@ func run(t *testing.T, cmd *exec.Cmd) time.Duration {
 // returns the CPU time that the kernel told its parent, on the same CPU.
 func runRenamed(t *testing.T, name, burn string) time.Duration {
 	t.Helper()
-	cmd := body(t, "starter", "rename", name, burn)
+	return runFork(t, "rename", name, burn)
+}
+
+// runFork does the same with another body that forks and renames itself.
+func runFork(t *testing.T, what, name, burn string) time.Duration {
+	t.Helper()
+	cmd := body(t, "starter", what, name, burn)
 	cmd.Env = append(cmd.Env, cpuEnv+"=0")
 	out, err := cmd.Output()
 	if err != nil {

@@ -49,7 +49,7 @@ var kinds = map[stream.Kind]*kind{
 		table:     bpf.CollectMapProcesses,
 		perCPU:    []string{clocksMap},
 		programs:  []string{bpf.CollectProgOnSwitch, bpf.CollectProgOnExec, bpf.CollectProgOnRename, bpf.CollectProgOnFork},
-		recovered: []string{bpf.CollectProgOnExec, bpf.CollectProgOnRename},
+		recovered: []string{bpf.CollectProgOnExec, bpf.CollectProgOnRename, bpf.CollectProgOnFork},
 		invoked: readTable(func(_ uint64, p bpf.CollectProcess) (processID, bool) {
 			return processID{uint64(p.Tgid), int64(p.StartNs)}, p.Invoked != 0
 		}),

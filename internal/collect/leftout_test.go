@@ -10,7 +10,7 @@ import (
 
 // A kernel whose tracing programs can be preempted leaves out events that come
 // meanwhile. Here it leaves out all forks, execs and renamings: each process is seen
-// all the same.
+// all the same, with all of its threads.
 func TestEventsLeftOut(t *testing.T) {
 	const name = "fn-leftout"
 	needKernel(t)
@@ -21,8 +21,13 @@ func TestEventsLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer traced.Close()
-	run(t, body(t, name, "burn", "20ms"))
-	want := runRenamed(t, name, "30ms")
+	want := []time.Duration{
+		run(t, body(t, name, "burn", "20ms")),
+		runRenamed(t, name, "30ms"),
+		run(t, body(t, name, "threads", "4", "10ms")),
+		run(t, body(t, name, "leaderexit", "20ms")),
+		runFork(t, "handover", name, "30ms"),
+	}
 	living := body(t, name, "sleep")
 	start(t, living)
 	found := false
@@ -43,6 +48,7 @@ func TestEventsLeftOut(t *testing.T) {
 		t.Error("the one that lives is not seen")
 	}
 	kill(living)
+	want = append(want, living.ProcessState.UserTime()+living.ProcessState.SystemTime())
 	var got []process
 	for range 1000 {
 		if err := traced.Ended(func(p process) {
@@ -52,16 +58,20 @@ func TestEventsLeftOut(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if len(got) == 3 {
+		if len(got) >= len(want) {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if len(got) != 3 {
-		t.Fatalf("%d ends, want 3: %+v", len(got), got)
+	if len(got) != len(want) {
+		t.Fatalf("%d ends, want %d: %+v", len(got), len(want), got)
 	}
-	// The first and the last have threads, whose forks are not made good for.
-	if cpu := time.Duration(got[1].CPUNs); !aboutEqual(cpu, want) {
-		t.Errorf("CPU time %v, the kernel says %v", cpu, want)
+	for i, cpu := range want {
+		if got := time.Duration(got[i].CPUNs); !aboutEqual(got, cpu) {
+			t.Errorf("%d: CPU time %v, the kernel says %v", i, got, cpu)
+		}
+	}
+	if lost, err := traced.Losses(); err != nil || lost.sum() > 0 {
+		t.Errorf("lost %v, %v", lost, err)
 	}
 }

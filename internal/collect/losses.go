@@ -99,21 +99,7 @@ func (t *tracer) Losses() (losses, error) {
 			l.NotRun += stats.RecursionMisses
 		}
 	}
-	recovered, err := t.forksRecovered()
-	if err != nil {
-		return l, err
-	}
-	l.NotRun -= min(l.NotRun, recovered-t.recoveredBefore)
 	return l, nil
-}
-
-// forksRecovered counts the forks whose events were left out and that were seen in
-// another way.
-func (t *tracer) forksRecovered() (count uint64, err error) {
-	if err := t.loaded.Maps[lostMap].Lookup(uint32(bpf.CollectLossFORKS_RECOVERED), &count); err != nil {
-		return 0, fmt.Errorf("reading the counts of lost events: %w", err)
-	}
-	return count, nil
 }
 
 // TooShort counts the bursts that were no requests, of all threads there are.

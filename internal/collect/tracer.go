@@ -46,8 +46,6 @@ type tracer struct {
 	allCalls error
 	living   *link.Iter
 	ring     *ringbuf.Reader
-	// recoveredBefore are the forks that were recovered before those were traced.
-	recoveredBefore uint64
 }
 
 // newTracer loads and attaches the kernel side. The invocations that it knows
@@ -105,9 +103,6 @@ func newTracerOf(kind *kind, o *Options) (_ *tracer, err error) {
 		if _, err := t.Living(); err != nil {
 			return nil, err
 		}
-	}
-	if t.recoveredBefore, err = t.forksRecovered(); err != nil {
-		return nil, err
 	}
 	return t, nil
 }
@@ -224,7 +219,7 @@ func (t *tracer) readLiving() (found map[processID]process, steady bool, err err
 		threads[p.processID] = seen{cpuNs: head.CpuNs, threads: s.threads + 1, want: head.Threads}
 	}
 	for _, s := range threads {
-		// There may be more: threads that the kernel made in the process.
+		// There may be more: threads that have not run yet.
 		steady = steady && s.threads >= int(s.want)
 	}
 	return found, steady, nil
