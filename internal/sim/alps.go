@@ -70,7 +70,7 @@ func checkLate(jobs []Job) error {
 }
 
 func (p ALPS) discipline(e *engine) discipline {
-	return &alps{e: e, ALPS: p, tasks: make([]alpsTask, len(e.jobs)), running: make([]running, len(e.cpus)), table: -1}
+	return &alps{e: e, ALPS: p, tasks: make([]alpsTask, e.n), running: make([]running, len(e.cpus)), table: -1}
 }
 
 // alps is the state of [ALPS].

@@ -89,7 +89,7 @@ func newCFS(e *engine, p CFS) *cfs {
 	p = p.withDefaults(len(e.cpus))
 	return &cfs{
 		CFS: p, fair: newFair(e, p.TickNs), least: firstVtime,
-		ahead: newJobTree(len(e.jobs)), buddy: none,
+		ahead: newJobTree(e.n), buddy: none,
 	}
 }
 

@@ -63,7 +63,7 @@ func (p EEVDF) discipline(e *engine) discipline {
 	p = p.withDefaults(len(e.cpus))
 	return &eevdf{
 		EEVDF: p, fair: newFair(e, p.TickNs), mean: firstVtime,
-		jobs: make([]eevdfJob, len(e.jobs)),
+		jobs: make([]eevdfJob, e.n),
 	}
 }
 

@@ -57,9 +57,11 @@ const (
 // engine simulates one machine. It knows time, CPUs and jobs; what it runs is
 // up to the discipline.
 type engine struct {
-	jobs  []Job
+	jobs  []Job   // of the whole simulation
 	order []int32 // rows of the jobs by arrival, then row; nil if they are in that order
-	d     discipline
+	// Of that order it runs n jobs from the place base on. Places count from there.
+	base, n int
+	d       discipline
 
 	nowNs        int64
 	switchCostNs int64
@@ -103,27 +105,21 @@ type cpu struct {
 	dueNs   int64 // the burst's end or the budget's, whatever is first
 }
 
-// simulate runs the jobs, which have been checked, to their end.
-func simulate(jobs []Job, cfg Config, p Policy) (*Result, error) {
-	e := &engine{
-		jobs:         jobs,
-		order:        arrivalOrder(jobs),
-		switchCostNs: cfg.SwitchCostNs,
-		states:       make([]state, len(jobs)),
-		cpus:         make([]cpu, cfg.CPUs),
-		due:          newCPUHeap(cfg.CPUs),
-		free:         newCPUSet(cfg.CPUs),
-		keep:         cfg.KeepTurns,
-	}
+// run runs jobs, which have been checked, to their end: those that it has been told
+// of. A result has room for what becomes of them.
+func (e *engine) run(cfg Config, p Policy, result *Result) error {
+	e.switchCostNs = cfg.SwitchCostNs
+	e.states = make([]state, e.n)
+	e.cpus = make([]cpu, cfg.CPUs)
+	e.due, e.free = newCPUHeap(cfg.CPUs), newCPUSet(cfg.CPUs)
 	for i := range e.cpus {
 		e.cpus[i] = cpu{job: none, last: none, dueNs: never}
 	}
-	if cfg.KeepTurns {
-		e.turns = make([]Turn, 0, 2*len(jobs)) // what is not needed costs no memory
-	} else {
-		e.endNs = make([]int64, len(jobs))
-		e.switches = make([]uint32, len(jobs))
+	e.keep = cfg.KeepTurns
+	if e.keep {
+		e.turns = make([]Turn, 0, 2*e.n) // what is not needed costs no memory
 	}
+	e.endNs, e.switches = result.EndNs, result.Switches
 	e.d = p.discipline(e)
 	e.awaitArrival()
 	// At most instants little happens. To look whether it does is faster than to
@@ -147,17 +143,14 @@ func simulate(jobs []Job, cfg Config, p Policy) (*Result, error) {
 		}
 	}
 	if e.overflow {
-		return nil, fmt.Errorf("the simulation passes the end of the clock (%d ns)", int64(math.MaxInt64))
+		return fmt.Errorf("the simulation passes the end of the clock (%d ns)", int64(math.MaxInt64))
 	}
-	result := &Result{EndNs: e.endNs, Switches: e.switches}
-	if cfg.KeepTurns {
-		result.Turns = byJob(e.turns, len(jobs))
-	}
-	return result, nil
+	return nil
 }
 
 // row is the index in jobs of a place in the order of arrival.
 func (e *engine) row(place int32) int32 {
+	place += int32(e.base)
 	if e.order == nil {
 		return place
 	}
@@ -263,7 +256,7 @@ func part(ns, i, n int64) int64 {
 // awaitArrival notes when the next job arrives.
 func (e *engine) awaitArrival() {
 	e.arrivalNs = never
-	if int(e.nextArrival) < len(e.jobs) {
+	if int(e.nextArrival) < e.n {
 		e.arrivalNs = e.job(e.nextArrival).ArrivalNs
 	}
 }

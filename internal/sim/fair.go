@@ -57,8 +57,8 @@ type newcomer struct {
 func newFair(e *engine, tickNs int64) fair {
 	return fair{
 		e: e, tickNs: tickNs,
-		waiting: newJobTree(len(e.jobs)),
-		virtual: make([]vtime, len(e.jobs)),
+		waiting: newJobTree(e.n),
+		virtual: make([]vtime, e.n),
 		cpus:    make([]fairCPU, len(e.cpus)),
 	}
 }

@@ -28,7 +28,7 @@ func (p ALPSPaper) check(jobs []Job, cfg Config) error {
 }
 
 func (p ALPSPaper) discipline(e *engine) discipline {
-	return &paper{e: e, tables: p.Tables, table: -1, cfs: p.Below.withDefaults(len(e.cpus)), usedNs: make([]int64, len(e.jobs))}
+	return &paper{e: e, tables: p.Tables, table: -1, cfs: p.Below.withDefaults(len(e.cpus)), usedNs: make([]int64, e.n)}
 }
 
 // paper is the state of [ALPSPaper].

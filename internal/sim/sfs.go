@@ -67,7 +67,7 @@ func (p SFS) discipline(e *engine) discipline {
 	p = p.withDefaults()
 	return &sfs{
 		SFS: p, e: e, below: newCFS(e, p.Below), sliceNs: p.FirstNs, lastNs: -1,
-		gapsNs: make([]int64, 0, p.Gaps), tasks: make([]sfsTask, len(e.jobs)), first: make([]bool, len(e.cpus)),
+		gapsNs: make([]int64, 0, p.Gaps), tasks: make([]sfsTask, e.n), first: make([]bool, len(e.cpus)),
 	}
 }
 

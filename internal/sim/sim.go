@@ -78,7 +78,8 @@ type Policy interface {
 // Simulate runs the jobs under the policy to their end. The same values in give
 // the same values out. The error is a [*JobError] where a job is at fault.
 //
-// The cost is O(t log t) for t turns and events of the policy.
+// The cost is O(t log t) for t turns and events of the policy. Many jobs under SRPT
+// on one CPU are simulated on several CPUs of the machine that this runs on.
 func Simulate(jobs []Job, cfg Config, p Policy) (*Result, error) {
 	if err := check(jobs, cfg); err != nil {
 		return nil, err
@@ -182,24 +183,4 @@ func arrivalOrder(jobs []Job) []int32 {
 		order[place] = int32(a.place)
 	}
 	return order
-}
-
-// byJob groups turns, which come in order of time, by job. It copies them: in
-// place, a tenth of the simulation's time is spent waiting for memory, and what
-// the engine knew of the jobs is garbage by now, which is as large.
-func byJob(turns []Turn, jobs int) []Turn {
-	next := make([]uint32, jobs+1)
-	for i := range turns {
-		next[turns[i].Job+1]++
-	}
-	for j := range jobs {
-		next[j+1] += next[j]
-	}
-	grouped := make([]Turn, len(turns))
-	for i := range turns {
-		to := &next[turns[i].Job]
-		grouped[*to] = turns[i]
-		*to++
-	}
-	return grouped
 }
