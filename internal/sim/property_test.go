@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strconv"
 	"testing"
@@ -187,9 +188,10 @@ func TestHeap(t *testing.T) {
 }
 
 // BenchmarkSRPT simulates a million jobs, most short and some long, at 95%
-// load, in order of arrival and shuffled.
+// load, in order of arrival and shuffled, on one CPU of this machine.
 func BenchmarkSRPT(b *testing.B) {
 	const jobs = 1_000_000
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for _, cpus := range []int{1, 16, 256} {
 		random := rand.New(rand.NewPCG(1, 2))
 		sorted := make([]Job, jobs)
