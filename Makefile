@@ -32,6 +32,10 @@ VM_TEST = CGO_ENABLED=0 $(GO) test -count=1 -timeout 25m -exec "$(CURDIR)/bin/al
 # 20,000 processes take much memory.
 SOAK_TEST = ALPS_SOAK=1 CGO_ENABLED=0 $(GO) test -v -count=1 -timeout 6h -exec "$(CURDIR)/bin/alps-vm test --kernel $(1) --cpus 2 --memory 4096 --timeout 6h --program stress-ng --program rt-tests:hackbench $(2) --"
 
+# LOOP_MACHINE has what functions in containers and the loop over them need.
+LOOP_MACHINE = --icount 1 --cpus 1 --program runc --env ALPS_PLATFORMS_BIN=/alps --file $(CURDIR)/bin/function:/alps/function \
+	$(foreach tool,$(TOOLS),--file $(CURDIR)/bin/$(tool):/alps/$(tool))
+
 .PHONY: help build demo results experiments bench test test-native test-platforms test-vm check soak soak-short generate install clean
 
 help: ## list the targets
@@ -81,7 +85,9 @@ test-vm: build ## run the tests on real kernels in QEMU
 	$(call VM_TEST,oldest,-run '$(COLLECT_BETWEEN)' ./internal/collect); \
 	$(call VM_TEST,oldest,-skip 'TestSoak|$(LOADERS_OWN)' ./internal/load ./cmd/alps-load); \
 	$(call VM_TEST,newest,-skip TestSoak ./internal/load ./cmd/alps-load); \
-	ALPS_VIRTUAL_TIME=1 $(call VM_TEST,newest,-run 'TestLongestWait|Cost' ./internal/load,--icount 1 --cpus 1)
+	ALPS_VIRTUAL_TIME=1 $(call VM_TEST,newest,-run 'TestLongestWait|Cost' ./internal/load,--icount 1 --cpus 1); \
+	CGO_ENABLED=0 $(GO) build -o bin/ ./internal/platforms/function; \
+	ALPS_VIRTUAL_TIME=1 $(call VM_TEST,newest,-run TestWholeLoop ./internal/platforms,$(LOOP_MACHINE))
 
 soak-short: build ## run short forms of the tests that the scheduler has to survive
 	bin/alps-vm setup

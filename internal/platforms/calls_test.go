@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,8 +26,16 @@ var (
 	function string // the CGI program
 )
 
+// binEnv names a directory that has the four tools and the function, for where
+// there is no compiler.
+const binEnv = "ALPS_PLATFORMS_BIN"
+
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		if bin := os.Getenv(binEnv); bin != "" {
+			tool, function = filepath.Join(bin, "alps-collect"), filepath.Join(bin, "function")
+			return m.Run()
+		}
 		bin, err := os.MkdirTemp("", "alps-platforms")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -108,10 +117,10 @@ func (d *deployment) await(t *testing.T) {
 }
 
 // callAll calls all functions at once, and returns the CPU times of the calls of
-// each.
-func callAll(t *testing.T, deployments []*deployment) [][]time.Duration {
+// each, and how long the answers took.
+func callAll(t *testing.T, deployments []*deployment) (used, took [][]time.Duration) {
 	t.Helper()
-	used := make([][]time.Duration, len(deployments))
+	used, took = make([][]time.Duration, len(deployments)), make([][]time.Duration, len(deployments))
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	for i, d := range deployments {
@@ -124,6 +133,7 @@ func callAll(t *testing.T, deployments []*deployment) [][]time.Duration {
 			all.Go(func() {
 				client := d.client()
 				for range numbers {
+					began := time.Now()
 					one, err := d.call(client, d.url)
 					if err != nil {
 						t.Error(err)
@@ -131,6 +141,7 @@ func callAll(t *testing.T, deployments []*deployment) [][]time.Duration {
 					}
 					mu.Lock()
 					used[i] = append(used[i], one)
+					took[i] = append(took[i], time.Since(began))
 					mu.Unlock()
 				}
 			})
@@ -140,7 +151,7 @@ func callAll(t *testing.T, deployments []*deployment) [][]time.Duration {
 	if t.Failed() {
 		t.FailNow()
 	}
-	return used
+	return used, took
 }
 
 // collecting is alps-collect at work.
@@ -186,21 +197,27 @@ func (c *collecting) finish(t *testing.T) []stream.Invocation {
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	var rows []stream.Invocation
-	for reader := stream.NewReader[stream.Invocation](c.out, "alps-collect"); ; {
-		window, err := reader.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		rows = append(rows, window.Rows...)
-	}
+	rows := slices.Concat(readAll[stream.Invocation](t, c.out, "alps-collect")...)
 	if err := c.cmd.Wait(); err != nil {
 		t.Fatalf("%v: %v\n%s", c.cmd, err, &c.stderr)
 	}
 	return rows
+}
+
+// readAll reads the windows of a stream.
+func readAll[T stream.Row](t *testing.T, from io.Reader, name string) [][]T {
+	t.Helper()
+	var windows [][]T
+	for reader := stream.NewReader[T](from, name); ; {
+		window, err := reader.Next()
+		if err == io.EOF {
+			return windows
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		windows = append(windows, slices.Clone(window.Rows)) // which the reader uses again
+	}
 }
 
 // What a row may have beyond what the function says of its call: what it takes to
@@ -329,7 +346,7 @@ func measure(t *testing.T, kind stream.Kind, deployments []*deployment, args ...
 	}
 	settle(t, deployments)
 	c := collect(t, args...)
-	used := callAll(t, deployments)
+	used, _ := callAll(t, deployments)
 	settle(t, deployments)
 	wantCalls(t, kind, c.finish(t), deployments, used)
 	if t.Failed() {

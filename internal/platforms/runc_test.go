@@ -43,7 +43,11 @@ func deployRunc(t *testing.T, root, id, cgroup string, burn time.Duration) *depl
 		}
 	})
 	pidFile := filepath.Join(bundle, "pid")
-	run(t, "runc", "run", "--detach", "--bundle", bundle, "--pid-file", pidFile, id)
+	args := []string{"run", "--detach", "--bundle", bundle, "--pid-file", pidFile}
+	if inGuest {
+		args = append(args, "--no-pivot") // its root is an initramfs, which older kernels do not let go
+	}
+	run(t, "runc", append(args, id)...)
 	text, err := os.ReadFile(pidFile)
 	if err != nil {
 		t.Fatal(err)
