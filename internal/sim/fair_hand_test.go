@@ -128,7 +128,7 @@ func mustSimulate(t testing.TB, jobs []Job, cpus int, p Policy) *Result {
 
 // idleEngine is one that has a CPU and jobs that are nowhere yet.
 func idleEngine(jobs int) *engine {
-	return &engine{jobs: make([]Job, jobs), states: make([]state, jobs), cpus: []cpu{{job: none}}, nowNs: 100 * ms}
+	return &engine{jobs: make([]Job, jobs), n: jobs, states: make([]state, jobs), cpus: []cpu{{job: none}}, nowNs: 100 * ms}
 }
 
 // Job 0 runs, job 1 would be first by its deadline, job 2 raises the mean.
