@@ -75,3 +75,48 @@ func TestEventsLeftOut(t *testing.T) {
 		t.Errorf("lost %v, %v", lost, err)
 	}
 }
+
+// A process of which the start of a thread was not seen has an end all the same.
+func TestStartOfAThreadNotSeen(t *testing.T) {
+	const name = "fn-unseen"
+	needKernel(t)
+	traced, err := newTracer(&Options{sizes: defaultSizes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer traced.Close()
+	living := body(t, name, "burnsleep", "20ms")
+	start(t, living)
+	table := traced.loaded.Maps[bpf.CollectMapProcesses]
+	awaitThread := func() (key uint64, value bpf.CollectProcess) {
+		for range 1000 {
+			for entries := table.Iterate(); entries.Next(&key, &value); {
+				if value.Tgid == uint32(living.Process.Pid) && value.Threads > 1 {
+					return key, value
+				}
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Fatal("the process is not seen with its threads")
+		return 0, value
+	}
+	awaitThread()
+	time.Sleep(200 * time.Millisecond) // it sleeps by now, and has all its threads
+	key, value := awaitThread()
+	value.Threads--
+	if err := table.Put(key, value); err != nil {
+		t.Fatal(err)
+	}
+	kill(living)
+	for range 1000 {
+		ended := false
+		if err := traced.Ended(func(p process) { ended = ended || p.Comm == name }); err != nil {
+			t.Fatal(err)
+		}
+		if ended {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("its end is not seen")
+}
