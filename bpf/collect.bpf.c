@@ -150,8 +150,8 @@ static __always_inline void end_thread(struct task_struct *task, u64 now)
 		/* To leave for good is no sleep. */
 		__sync_fetch_and_add(&proc->sleeps, task->nvcsw - dead);
 	}
-	/* Below 0 is less than none: on a machine with too much to do, more ends than
-	 * first switches were seen of a process, once in thousands of them. */
+	/* Below 0 is less than none: of a process on a machine with too much to do, one
+	 * more end than first switches has been seen. */
 	if ((s32)__sync_fetch_and_add(&proc->threads, -1) > 1)
 		return;
 	/* A thread that has not run yet is not counted here, but is by the kernel. It may
