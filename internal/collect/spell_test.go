@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"alps/internal/stream"
 )
 
@@ -78,6 +80,38 @@ func freeze(t *testing.T, dir string, frozen int) {
 	t.Fatalf("%s is not frozen %d after a second", dir, frozen)
 }
 
+// untilEmpty does something that has a cgroup's last process end, and waits until the
+// kernel tells that the cgroup is empty. Since 6.19 it is so when that process has left
+// its CPU for good, which may be after its parent has been told of its end.
+func untilEmpty(t *testing.T, dir string, do func()) {
+	t.Helper()
+	events, err := os.Open(dir + "/cgroup.events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Close()
+	populated := func() bool {
+		text := make([]byte, 100)
+		n, err := events.ReadAt(text, 0)
+		if n == 0 {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(text[:n]), "populated 1")
+	}
+	if !populated() {
+		t.Fatal(dir, "is empty already")
+	}
+	do()
+	for range 1000 {
+		// It becomes readable after the tracepoint by which the collector knows.
+		changed := []unix.PollFd{{Fd: int32(events.Fd()), Events: unix.POLLPRI}}
+		if n, err := unix.Poll(changed, 10); n == 1 && err == nil && !populated() {
+			return
+		}
+	}
+	t.Fatal(dir, "is not empty 10 s later")
+}
+
 // schedstat is what the kernel has counted of a process's threads.
 type schedstat struct{ cpu, wait time.Duration }
 
@@ -111,7 +145,7 @@ func TestSpellFromPopulatedToEmpty(t *testing.T) {
 	holder := bodyIn(t, dir+"/fn", "holder", "sleep")
 	start(t, holder)
 	want := runIn(t, dir+"/fn", "handler", "burn", "30ms") + runIn(t, dir+"/fn", "handler", "threads", "2", "40ms")
-	kill(holder)
+	untilEmpty(t, dir+"/fn", func() { kill(holder) })
 	want += holder.ProcessState.UserTime() + holder.ProcessState.SystemTime()
 	after := cpuTime(1)
 	want += runIn(t, dir+"/fn", "handler", "burn", "20ms")
