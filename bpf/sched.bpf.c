@@ -25,28 +25,44 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
  * Makes the CPU that runs the latest key, of those that the task may use, look
  * again, if that key is later than the task's and of a worse rank. A task of the
  * same rank has come later than this one, and is let finish its slice: else those
- * of one class that wake each other would do nothing but switch.
+ * of one class that wake each other would do nothing but switch. If there is none, a
+ * function on time may have the CPU of a late one of a worse rank (see late_first).
  */
 static void preempt_latest(struct task_struct *p, __u64 key, __u64 patience_ns)
 {
 	struct alps_class *class;
 	struct cpu *victims;
 	struct bpf_iter_num it;
-	__u64 latest = key;
-	__s32 victim = -1;
-	int *cpu;
+	__u64 latest = key, worst = patience_ns, now = scx_bpf_now();
+	__s32 victim = -1, late_victim = -1;
+	__s64 lead = lead_ns;
+	int *number;
 
 	bpf_iter_num_new(&it, 0, cpus_end);
-	while ((cpu = bpf_iter_num_next(&it))) {
-		struct cpu *c = cpu_of(*cpu);
+	while ((number = bpf_iter_num_next(&it))) {
+		struct cpu *c = cpu_of(*number);
 
-		if (c && c->key > latest && c->patience_ns > patience_ns &&
-		    bpf_cpumask_test_cpu(*cpu, p->cpus_ptr)) {
+		if (!c)
+			break;
+		lead += time_on_side(c, now);
+		if (!bpf_cpumask_test_cpu(*number, p->cpus_ptr))
+			continue;
+		if (c->key > latest && c->patience_ns > patience_ns) {
 			latest = c->key;
-			victim = *cpu;
+			victim = *number;
+		}
+		if (c->side == LATE_SIDE && c->patience_ns > worst) {
+			worst = c->patience_ns;
+			late_victim = *number;
 		}
 	}
 	bpf_iter_num_destroy(&it);
+	if (is_past(key, patience_ns)) {
+		if (latest != KEY_IDLE && !late_first(lead, false))
+			return;
+	} else if (key != KEY_SYSTEM && victim < 0 && !late_first(lead, true)) {
+		victim = late_victim;
+	}
 	if (victim < 0)
 		return;
 	victims = cpu_of(victim);
@@ -129,9 +145,50 @@ void BPF_PROG(alps_enqueue, struct task_struct *p, __u64 enq_flags)
 	}
 }
 
+/* A function that a CPU runs and that may go on. */
+struct going_on {
+	__u64 key; /* behind all: there is none */
+	__u64 patience_ns;
+	__u64 max_slice_ns; /* for its turn, or that of whoever is served instead */
+	bool late;
+};
+
+/*
+ * Serves the first function, unless the one that the CPU runs is. Bounds how long the
+ * turn may be if both late ones and some on time wait.
+ */
+__noinline bool serve_functions(__s32 cpu, struct going_on *own ARG_NONNULL)
+{
+	__u64 all = behind_all(FUNCTIONS), of_late, of_others;
+	__u64 late_limit = own->late ? own->key : all, limit = own->late ? all : own->key;
+	struct serving how = { .max_slice_ns = own->max_slice_ns };
+	bool late_is_first;
+
+	if (!own->late && !may_wait(&shared_waiting, LATE)) {
+		how.limit = limit;
+		return serve(FUNCTIONS, cpu, &how);
+	}
+	of_late = first_patience(SHARED(LATE), late_limit, own->late ? own->patience_ns : NOBODY);
+	of_others = first_patience(SHARED(FUNCTIONS), limit,
+				   own->late || own->key == all ? NOBODY : own->patience_ns);
+	late_is_first = late_first(lead_now(), of_others < of_late);
+	if (of_late != NOBODY && of_others != NOBODY && own->max_slice_ns > LATE_TURN_NS)
+		how.max_slice_ns = own->max_slice_ns = LATE_TURN_NS;
+	for (__u32 i = 0; i < 2; i++) {
+		how.limit = late_is_first ? late_limit : limit;
+		if (serve(late_is_first ? LATE : FUNCTIONS, cpu, &how))
+			return true;
+		if (how.limit != all) /* the CPU's own is the first of them */
+			return false;
+		late_is_first = !late_is_first;
+	}
+	return false;
+}
+
 static __always_inline void dispatch(__s32 cpu, struct task_struct *prev, bool v2)
 {
 	struct serving how = { .max_slice_ns = NO_LIMIT };
+	struct going_on own = { .key = behind_all(FUNCTIONS) };
 	bool queued = prev && (prev->scx.flags & SCX_VALUE(scx_ent_flags, SCX_TASK_QUEUED));
 	struct cpu *c = cpu_of(cpu);
 	struct task_ctx *tc = NULL;
@@ -140,10 +197,21 @@ static __always_inline void dispatch(__s32 cpu, struct task_struct *prev, bool v
 
 	if (c && c->promoted)
 		end_promotion(c);
+	if (c && c->side != NO_SIDE) {
+		__sync_fetch_and_add(&lead_ns, time_on_side(c, scx_bpf_now()));
+		c->side = NO_SIDE;
+	}
 	if (serve_overdue(cpu, &max_slice_ns))
 		return;
+	if (may_wait(&shared_waiting, FUNCTIONS)) {
+		__u64 now = scx_bpf_now();
+
+		if (is_time_to_scan(&late_scanned_ns, LATE_SCAN_NS, now))
+			find_late(now);
+	}
 	/* Mostly the CPU is free for whoever is first. */
-	if ((!queued || (c && c->leaves)) && max_slice_ns == NO_LIMIT && !(c && waits_for(c))) {
+	if ((!queued || (c && c->leaves)) && max_slice_ns == NO_LIMIT && !shared_waiting.late &&
+	    !(c && waits_for(c))) {
 		if (serve_first(SYSTEM, cpu, v2) || serve_first(FUNCTIONS, cpu, v2))
 			return;
 	}
@@ -160,14 +228,22 @@ static __always_inline void dispatch(__s32 cpu, struct task_struct *prev, bool v
 	how.limit = goes_on && key == KEY_SYSTEM ? tc->vtime : behind_all(SYSTEM);
 	if (serve(SYSTEM, cpu, &how))
 		return;
-	how.max_slice_ns = max_slice_ns;
-	how.limit = goes_on ? key : behind_all(FUNCTIONS);
-	if (!(goes_on && key == KEY_SYSTEM) && serve(FUNCTIONS, cpu, &how))
+	own.max_slice_ns = max_slice_ns;
+	if (goes_on) {
+		own.key = key;
+		own.patience_ns = tc->patience_ns;
+		own.late = is_late(tc);
+	}
+	if (!(goes_on && key == KEY_SYSTEM) && serve_functions(cpu, &own))
 		return;
 	if (goes_on) {
 		count(ALPS_KEPT);
-		prev->scx.slice = slice_ns < max_slice_ns ? slice_ns : max_slice_ns;
+		prev->scx.slice = slice_ns < own.max_slice_ns ? slice_ns : own.max_slice_ns;
 		set_running(cpu, key, tc->patience_ns);
+		if (c && key != KEY_SYSTEM) {
+			c->side = own.late ? LATE_SIDE : ON_TIME_SIDE;
+			c->since_ns = scx_bpf_now();
+		}
 		return;
 	}
 	/* It is nobody's turn, but somebody may wait. */
@@ -212,14 +288,18 @@ void BPF_PROG(alps_running, struct task_struct *p)
 		tc->queued_ns = 0;
 	}
 	if (c) {
-		c->turn_ns = now;
+		c->turn_ns = c->since_ns = now;
 		c->promoted = function && tc->promoted;
 		c->leaves = 0;
 		c->looked_again = 0;
 		c->key = function && !tc->promoted ? tc->key : KEY_SYSTEM;
 		c->patience_ns = function && !tc->promoted ? tc->patience_ns : 0;
-		if (function)
+		c->side = NO_SIDE;
+		if (function) {
 			c->class = tc->key_hash;
+			if (!tc->promoted)
+				c->side = is_late(tc) ? LATE_SIDE : ON_TIME_SIDE;
+		}
 	}
 	count(function ? ALPS_CLASS_TURNS : ALPS_SYSTEM_TURNS);
 	if (function) {
@@ -288,7 +368,7 @@ static inline void release(__s32 cpu)
 
 	set_running(cpu, KEY_SYSTEM, 0); /* nobody to preempt there */
 	if (c)
-		c->promoted = 0; /* what it took does not count any more */
+		c->promoted = c->side = 0; /* what it took does not count any more */
 }
 
 SEC("struct_ops/alps_cpu_release")

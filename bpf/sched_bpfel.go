@@ -45,6 +45,8 @@ const (
 	SchedVarFairNs            = "fair_ns"
 	SchedVarFairSliceNs       = "fair_slice_ns"
 	SchedVarFunctionVtime     = "function_vtime"
+	SchedVarLateScannedNs     = "late_scanned_ns"
+	SchedVarLeadNs            = "lead_ns"
 	SchedVarMaxWaitNs         = "max_wait_ns"
 	SchedVarOnlineCpus        = "online_cpus"
 	SchedVarOrdinaryNs        = "ordinary_ns"
@@ -140,6 +142,8 @@ type SchedVariableSpecs struct {
 	FairNs            *ebpf.VariableSpec `ebpf:"fair_ns"`
 	FairSliceNs       *ebpf.VariableSpec `ebpf:"fair_slice_ns"`
 	FunctionVtime     *ebpf.VariableSpec `ebpf:"function_vtime"`
+	LateScannedNs     *ebpf.VariableSpec `ebpf:"late_scanned_ns"`
+	LeadNs            *ebpf.VariableSpec `ebpf:"lead_ns"`
 	MaxWaitNs         *ebpf.VariableSpec `ebpf:"max_wait_ns"`
 	OnlineCpus        *ebpf.VariableSpec `ebpf:"online_cpus"`
 	OrdinaryNs        *ebpf.VariableSpec `ebpf:"ordinary_ns"`
@@ -207,6 +211,8 @@ type SchedVariables struct {
 	FairNs            *ebpf.Variable `ebpf:"fair_ns"`
 	FairSliceNs       *ebpf.Variable `ebpf:"fair_slice_ns"`
 	FunctionVtime     *ebpf.Variable `ebpf:"function_vtime"`
+	LateScannedNs     *ebpf.Variable `ebpf:"late_scanned_ns"`
+	LeadNs            *ebpf.Variable `ebpf:"lead_ns"`
 	MaxWaitNs         *ebpf.Variable `ebpf:"max_wait_ns"`
 	OnlineCpus        *ebpf.Variable `ebpf:"online_cpus"`
 	OrdinaryNs        *ebpf.Variable `ebpf:"ordinary_ns"`

@@ -90,6 +90,8 @@ static __always_inline void count_runnable(struct task_struct *p, struct task_ct
 
 /* Virtual time in a key, in units so large that it takes months to reach the rank. */
 #define PAPER_UNIT_SHIFT 14
+/* The same for all: none is of a worse rank than another. */
+#define PAPER_PATIENCE 1
 
 /*
  * The paper's rules (ATC'24), for comparison: ranks are strict, within a rank the
@@ -102,7 +104,7 @@ static __u64 decide_by_paper(struct task_ctx *tc, const struct alps_step *step)
 
 	if ((__s64)(tc->used_ns - (function_vtime - fair_slice_ns)) < 0)
 		tc->used_ns = function_vtime - fair_slice_ns;
-	tc->patience_ns = 1; /* the same for all: none is of a worse rank than another */
+	tc->patience_ns = PAPER_PATIENCE;
 	tc->key = step->rank * ALPS_RANK_NS + (tc->used_ns >> PAPER_UNIT_SHIFT) % ALPS_RANK_NS;
 	tc->slice_end_ns = tc->counted_ns + slice_ns;
 	return slice_ns;

@@ -14,6 +14,8 @@ enum kind {
 	SYSTEM,    /* by virtual time */
 	FUNCTIONS, /* by virtual deadline */
 	OVERDUE,   /* functions that have waited too long, by since when */
+	LATE,      /* functions that are past their deadlines, by these; those of one CPU are in
+		    * its FUNCTIONS all the same */
 	KINDS,
 };
 
@@ -29,6 +31,14 @@ enum kind {
 /* What a turn out of turn and an ordinary one after it take, where each lasts
  * until the next of 250 ticks a second. */
 #define OVERDUE_ROUND_NS 8000000
+
+/* How many late tasks one look moves, and how often there is one. */
+#define LATE_SCAN_MAX 256
+#define LATE_SCAN_NS 1000000
+/* docs/decisions/0010 has the reasons; internal/sim has the same. */
+#define LATE_TURN_NS 8000000
+#define LATE_LEAD_NS 16000000LL
+#define LATE_LEAD_MAX_NS (LATE_LEAD_NS + LATE_TURN_NS)
 
 /*
  * How many tasks wait in the queues for all CPUs, and in struct cpu those in the CPU's
@@ -63,8 +73,11 @@ static inline void end_wait(struct task_ctx *tc)
 /* Whether something may wait in the queues of a kind. */
 static inline bool may_wait(struct waiting *waiting, enum kind kind)
 {
-	return kind == OVERDUE ? *(volatile __u32 *)&waiting->overdue
-			       : *(volatile __u32 *)&waiting->tasks[kind];
+	if (kind == OVERDUE)
+		return *(volatile __u32 *)&waiting->overdue;
+	if (kind == LATE)
+		return *(volatile __u32 *)&waiting->late;
+	return *(volatile __u32 *)&waiting->tasks[kind];
 }
 
 /* Whether something may wait in the CPU's own queues. */
@@ -73,13 +86,14 @@ static inline bool waits_for(struct cpu *c)
 	return c->own.tasks[SYSTEM] | c->own.tasks[FUNCTIONS];
 }
 
-/* Says that nothing is overdue if so it is. Set after a task was moved there, and
- * cleared before a look, it may say so for nothing, but never the other way round. */
-static void check_overdue(struct waiting *waiting, __u64 dsq)
+/* Says that nothing is in a queue of those who are overdue or late if so it is. Set after
+ * a task was moved there, and cleared before a look, it may say so for nothing, but
+ * never the other way round. */
+static void check_empty(__u32 *some, __u64 dsq)
 {
-	__sync_lock_test_and_set(&waiting->overdue, 0);
+	__sync_lock_test_and_set(some, 0);
 	if (scx_bpf_dsq_nr_queued(dsq))
-		waiting->overdue = 1;
+		*some = 1;
 }
 
 /* The CPU to whose queues a task belongs, NULL if it may run on several. Where there
@@ -177,14 +191,16 @@ static bool serve(enum kind kind, __s32 cpu, const struct serving *how)
 			return true;
 		served = serve_queue(PINNED(kind, cpu), cpu, how);
 		if (!served && kind == OVERDUE)
-			check_overdue(&c->own, PINNED(kind, cpu));
+			check_empty(&c->own.overdue, PINNED(kind, cpu));
 		return served;
 	}
 	if (!may_wait(&shared_waiting, kind))
 		return false;
 	served = serve_queue(SHARED(kind), cpu, how);
 	if (!served && kind == OVERDUE)
-		check_overdue(&shared_waiting, SHARED(kind));
+		check_empty(&shared_waiting.overdue, SHARED(kind));
+	if (!served && kind == LATE)
+		check_empty(&shared_waiting.late, SHARED(kind));
 	return served;
 }
 
@@ -213,22 +229,23 @@ static __u64 overdue_after_ns(void)
 	return max_wait_ns - (round_ns < max_wait_ns / 2 ? round_ns : max_wait_ns / 2);
 }
 
-static inline bool is_time_to_scan(__u64 last, __u64 now)
+/* Whether to look through a queue again, which is then this CPU's to do. */
+static inline bool is_time_to_scan(__u64 *scanned_ns, __u64 every_ns, __u64 now)
 {
-	return (__s64)(now - last) >= (__s64)(max_wait_ns / OVERDUE_SCANS);
+	__u64 last = *scanned_ns;
+
+	return (__s64)(now - last) >= (__s64)every_ns &&
+	       __sync_val_compare_and_swap(scanned_ns, last, now) == last;
 }
 
 /* Moves the functions of a queue that are overdue to the queue of those. */
-static void find_overdue(__u64 from, __u64 to, struct waiting *waiting, __u64 *scanned_ns, __u64 now)
+static void find_overdue(__u64 from, __u64 to, struct waiting *waiting, __u64 now)
 {
-	__u64 last = *scanned_ns, after_ns;
+	__u64 after_ns = overdue_after_ns();
 	struct bpf_iter_scx_dsq it;
 	struct task_struct *p;
 	struct task_ctx *tc;
 
-	if (__sync_val_compare_and_swap(scanned_ns, last, now) != last)
-		return; /* another CPU looks */
-	after_ns = overdue_after_ns();
 	bpf_iter_scx_dsq_new(&it, from, 0);
 	for (__u32 i = unknown_zero; i < OVERDUE_SCAN_MAX; i++) {
 		p = bpf_iter_scx_dsq_next(&it);
@@ -265,10 +282,13 @@ static bool serve_overdue(__s32 cpu, __u64 *max_slice_ns)
 	if (!max_wait_ns || !(shared || own))
 		return false;
 	now = scx_bpf_now();
-	if (shared && is_time_to_scan(scanned_ns, now))
-		find_overdue(SHARED(FUNCTIONS), SHARED(OVERDUE), &shared_waiting, &scanned_ns, now);
-	if (own && is_time_to_scan(c->scanned_ns, now))
-		find_overdue(PINNED(FUNCTIONS, cpu), PINNED(OVERDUE, cpu), &c->own, &c->scanned_ns, now);
+	if (shared && is_time_to_scan(&scanned_ns, max_wait_ns / OVERDUE_SCANS, now)) {
+		find_overdue(SHARED(FUNCTIONS), SHARED(OVERDUE), &shared_waiting, now);
+		if (shared_waiting.late)
+			find_overdue(SHARED(LATE), SHARED(OVERDUE), &shared_waiting, now);
+	}
+	if (own && is_time_to_scan(&c->scanned_ns, max_wait_ns / OVERDUE_SCANS, now))
+		find_overdue(PINNED(FUNCTIONS, cpu), PINNED(OVERDUE, cpu), &c->own, now);
 	if (!shared_waiting.overdue && !(c && c->own.overdue))
 		return false;
 	left_ns = ordinary_ns - now;
@@ -285,6 +305,91 @@ static void end_promotion(struct cpu *c)
 
 	c->promoted = 0;
 	ordinary_ns = now + (now - c->turn_ns) / (online_cpus ?: 1);
+}
+
+/* Whether a function is past its deadline. By the paper's rules none is. */
+static inline bool is_past(__u64 key, __u64 patience_ns)
+{
+	return patience_ns > PAPER_PATIENCE && key < fair_ns;
+}
+
+static inline bool is_late(struct task_ctx *tc)
+{
+	return is_past(tc->key, tc->patience_ns);
+}
+
+/* Moves the functions that are past their deadlines, which are the first of all, to the
+ * queue of those. */
+static void find_late(__u64 now)
+{
+	struct bpf_iter_scx_dsq it;
+	struct task_struct *p;
+	struct task_ctx *tc;
+
+	advance_fair(now);
+	bpf_iter_scx_dsq_new(&it, SHARED(FUNCTIONS), 0);
+	for (__u32 i = unknown_zero; i < LATE_SCAN_MAX; i++) {
+		p = bpf_iter_scx_dsq_next(&it);
+		tc = p ? task_ctx(p) : NULL;
+		if (!tc || !is_late(tc))
+			break;
+		if (scx_bpf_dsq_move_vtime(&it, p, SHARED(LATE), 0))
+			shared_waiting.late = 1;
+	}
+	bpf_iter_scx_dsq_destroy(&it);
+}
+
+/* For how long a CPU has been on a side: as what it adds to the lead of those on time. */
+static inline __s64 time_on_side(struct cpu *c, __u64 now)
+{
+	__s64 ns = now - c->since_ns;
+
+	if (c->side == NO_SIDE || ns < 0) /* another CPU's clock may be a little ahead */
+		return 0;
+	return c->side == LATE_SIDE ? -ns : ns;
+}
+
+/*
+ * Functions that are late have half of the time, those on time the other half, if some
+ * of both wait: so late ones, which are mostly long, do not go before all short ones
+ * until they end. Turn about, LATE_TURN_NS each; but a function of a better rank than the
+ * first of the late ones need not wait for that as long as those on time have not had
+ * LATE_LEAD_NS more.
+ */
+static bool late_first(__s64 lead, bool better)
+{
+	return lead > (better ? LATE_LEAD_NS : 0);
+}
+
+/* By how much those on time have had more; neither side saves up for later. */
+static __s64 lead_now(void)
+{
+	__s64 lead = lead_ns;
+
+	if (lead > LATE_LEAD_MAX_NS)
+		lead_ns = lead = LATE_LEAD_MAX_NS;
+	else if (lead < -LATE_LEAD_MAX_NS)
+		lead_ns = lead = -LATE_LEAD_MAX_NS;
+	return lead;
+}
+
+#define NOBODY ~0ULL
+
+/* The patience of the first task of a queue, or else of whoever has a place that is
+ * before. */
+static __u64 first_patience(__u64 dsq, __u64 place, __u64 patience_ns)
+{
+	struct bpf_iter_scx_dsq it;
+	struct task_struct *p;
+	struct task_ctx *tc;
+
+	bpf_iter_scx_dsq_new(&it, dsq, 0);
+	p = bpf_iter_scx_dsq_next(&it);
+	tc = p ? task_ctx(p) : NULL;
+	if (tc && (__s64)(p->scx.dsq_vtime - place) < 0)
+		patience_ns = tc->patience_ns;
+	bpf_iter_scx_dsq_destroy(&it);
+	return patience_ns;
 }
 
 /* Far enough behind any place in a queue that nothing is after it. */

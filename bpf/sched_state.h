@@ -134,10 +134,18 @@ struct {
 struct waiting {
 	__u32 tasks[2]; /* SYSTEM and FUNCTIONS, with the overdue ones */
 	__u32 overdue;  /* 1: some may be */
+	__u32 late;     /* likewise; of the queues for all CPUs only */
+};
+
+/* On whose time a CPU is: on that of functions before their deadlines, or after. */
+enum side {
+	NO_SIDE, /* on none of both */
+	ON_TIME_SIDE,
+	LATE_SIDE,
 };
 
 /*
- * What each CPU does; a cache line each. Its task is the one that it runs or is about
+ * What each CPU does; what others read is in the first cache line. Its task is the one that it runs or is about
  * to run: that changes when a CPU has chosen, not when the task before has stopped,
  * which is queued in between, and would else see a CPU without a task and preempt its
  * successor. Read without a lock by CPUs that look for somebody to preempt: an
@@ -146,14 +154,16 @@ struct waiting {
 struct cpu {
 	__u64 key;          /* of its task */
 	__u64 patience_ns;  /* of its task */
+	__u64 since_ns;     /* since when its time is not in lead_ns */
+	__u32 side;         /* enum side */
+	__u32 promoted;     /* its turn is out of turn */
+	__u32 leaves;       /* its task was asked to leave for one that is first in a queue */
+	__u32 looked_again; /* since it ran something */
 	__u64 class;        /* key_hash of the function that it ran last */
 	__u64 turn_ns;      /* when its turn began */
 	__u64 scanned_ns;   /* when the starvation bound looked last into the CPU's own queue */
 	struct waiting own; /* in its own queues */
-	__u32 promoted;     /* its turn is out of turn */
-	__u32 leaves;       /* its task was asked to leave for one that is first in a queue */
-	__u32 looked_again; /* since it ran something */
-} cpus[ALPS_MAX_CPUS];
+} __attribute__((aligned(64))) cpus[ALPS_MAX_CPUS];
 
 /* Virtual time of the system task that ran last. Races lose an update of a
  * value that only moves newcomers near the others. */
@@ -171,6 +181,12 @@ __u32 unknown_zero;
 
 /* When the starvation bound looked last into the queue for all CPUs. */
 __u64 scanned_ns;
+
+/* When functions that are late were last looked for. */
+__u64 late_scanned_ns;
+
+/* By how much CPU time functions on time have had more than late ones. */
+__s64 lead_ns;
 
 /* Until when nobody is served out of turn. */
 __u64 ordinary_ns;

@@ -154,6 +154,42 @@ func TestBetterRankPreempts(t *testing.T) {
 	eventually(t, "functions of a better rank preempt", func() bool { return counter(t, o, "preemptions") > before+20 })
 }
 
+// Functions that are past their deadlines have half of the time, not all of it, beside
+// others that are not.
+func TestLateHaveHalf(t *testing.T) {
+	o := guest(t)
+	o.Stretch = 1
+	// Of two steps, so that who has used much is not taken for one that needs much.
+	const rows = "1,late,comm:late,0,1,0,1000000\n1,late,comm:late,3000000000000,1,0,1000000\n" +
+		"1,soon,comm:soon,0,2,0,3000000000000\n"
+	load(t, o, table(t, rows))
+	var late, soon []*exec.Cmd
+	for range runtime.NumCPU() {
+		late = append(late, startAnywhere(t, body(t, "late", "spin")))
+		soon = append(soon, startAnywhere(t, body(t, "soon", "spin")))
+	}
+	sum := func(cmds []*exec.Cmd) (sum time.Duration) {
+		for _, cmd := range cmds {
+			sum += cpuTime(t, cmd)
+		}
+		return sum
+	}
+	const look = time.Second
+	eventually(t, "both have half of the time", func() bool {
+		ofLate, ofSoon := sum(late), sum(soon)
+		time.Sleep(look)
+		ofLate, ofSoon = sum(late)-ofLate, sum(soon)-ofSoon
+		t.Logf("late ones have used %v, others %v", ofLate, ofSoon)
+		return ofSoon > look/8 && 4*ofLate < 5*ofSoon && 4*ofSoon < 5*ofLate
+	})
+	// Without others they have all of it.
+	for _, cmd := range soon {
+		kill(cmd)
+	}
+	before := sum(late)
+	eventually(t, "late ones go on without others", func() bool { return sum(late) > before+look })
+}
+
 // By the paper's rules the better rank goes first, but takes the CPU from nobody.
 func TestPaper(t *testing.T) {
 	o := guest(t)

@@ -34,6 +34,9 @@ const (
 	overdueScans    = 8
 	overdueRoundNs  = 8_000_000
 	alpsRankNs      = 1 << 40
+	lateTurnNs      = 8_000_000
+	lateLeadNs      = 16_000_000
+	lateLeadMaxNs   = lateLeadNs + lateTurnNs
 
 	keySystem = -1 // before all functions
 )
@@ -88,10 +91,11 @@ type alps struct {
 	freshNs int64
 	freshAt int
 
-	// Entries of jobs that no longer wait stay in byDeadline and byWait until
-	// they come up.
+	// Entries of jobs that no longer wait there stay in byDeadline, byLate and
+	// byWait until they come up.
 	system     heap // virtual time
-	byDeadline heap // key
+	byDeadline heap // key; those on time, and those of whom it is not yet seen that they are not
+	byLate     heap // key
 	byWait     heap // since when
 
 	systemVtime int64
@@ -99,6 +103,7 @@ type alps struct {
 	fairAtNs    int64
 	runnable    uint64 // functions that run or wait
 	ordinaryNs  int64  // until when nobody is served out of turn
+	leadNs      int64  // CPU time that those on time have had more than those who are late
 }
 
 // alpsTask is task_ctx of the scheduler.
@@ -112,13 +117,26 @@ type alpsTask struct {
 	queuedNs   int64 // since when it waits
 	sliceNs    int64 // what the next turn gets
 	counted    bool  // in runnable
+	late       bool  // in byLate, if it waits; else it runs on the time of those who are late
 	state      taskState
 }
 
-// running is what a CPU runs: the key and the patience of its job.
+// running is what a CPU runs: the key and the patience of its job, on whose time it is,
+// and since when that is not in the lead.
 type running struct {
 	key, patienceNs int64
+	side            side
+	sinceNs         int64
 }
+
+// side is one of the two that share the time of functions, see [alps.choose].
+type side int8
+
+const (
+	noSide side = iota
+	onTime
+	late
+)
 
 type taskState uint8
 
@@ -204,22 +222,116 @@ func (s *alps) ready(job int32, why reason) {
 		s.system.push(entry{t.vtime, int(job)})
 		return
 	}
+	t.late = false
 	s.byDeadline.push(entry{t.key, int(job)})
 	if s.MaxWaitNs > 0 {
 		s.byWait.push(entry{t.queuedNs, int(job)})
 	}
 }
 
-// first returns the waiting function with the earliest deadline.
-func (s *alps) first() (e entry, ok bool) {
-	for len(s.byDeadline) > 0 {
-		e := s.byDeadline[0]
-		if t := &s.tasks[e.place]; t.state == waiting && t.key == e.key {
-			return e, true
-		}
-		s.byDeadline.pop()
+// first returns the function with the earliest deadline of those who wait, on time or
+// late; none if there is none.
+func (s *alps) first(side side) int32 {
+	queue := &s.byDeadline
+	if side == late {
+		queue = &s.byLate
 	}
-	return entry{}, false
+	for len(*queue) > 0 {
+		e := (*queue)[0]
+		if t := &s.tasks[e.place]; t.state == waiting && t.key == e.key && t.late == (side == late) {
+			return int32(e.place)
+		}
+		queue.pop()
+	}
+	return none
+}
+
+// findLate moves those who are past their deadlines.
+func (s *alps) findLate() {
+	s.advanceFair()
+	for job := s.first(onTime); job != none && s.isLate(&s.tasks[job]); job = s.first(onTime) {
+		s.byDeadline.pop()
+		s.tasks[job].late = true
+		s.byLate.push(entry{s.tasks[job].key, int(job)})
+	}
+}
+
+func (s *alps) isLate(t *alpsTask) bool { return t.key < s.fairNs }
+
+// choose returns the function whose turn it is; the one that a CPU runs is among them,
+// if there is one.
+//
+// Those who are late have half of the time, those on time the other half, if there are
+// some of both: turn about, lateTurnNs each. But one on time of a better rank than the
+// first of the late ones need not wait for that as long as those on time have not had
+// lateLeadNs more.
+func (s *alps) choose(runs int32) int32 {
+	s.findLate()
+	soon, behind := s.first(onTime), s.first(late)
+	if runs != none {
+		t := &s.tasks[runs]
+		side := &soon
+		if s.isLate(t) {
+			side = &behind
+		}
+		if *side == none || s.tasks[*side].key >= t.key {
+			*side = runs
+		}
+	}
+	switch {
+	case behind == none:
+		return soon
+	case soon == none:
+		return behind
+	}
+	s.settleAll()
+	s.leadNs = min(max(s.leadNs, -lateLeadMaxNs), lateLeadMaxNs)
+	if s.lateFirst(s.tasks[soon].patienceNs < s.tasks[behind].patienceNs) {
+		return behind
+	}
+	return soon
+}
+
+// lateFirst tells whether those who are late go before those on time, where the first
+// of these may be of a better rank.
+func (s *alps) lateFirst(better bool) bool {
+	if better {
+		return s.leadNs > lateLeadNs
+	}
+	return s.leadNs > 0
+}
+
+// run notes what a CPU runs from now on.
+func (s *alps) run(cpu int32, t *alpsTask) {
+	r := running{key: t.key, patienceNs: t.patienceNs, sinceNs: s.e.nowNs}
+	switch {
+	case t.state == promoted:
+		r.key, r.patienceNs = keySystem, 0
+	case t.key == keySystem:
+	case t.late:
+		r.side = late
+	default:
+		r.side = onTime
+	}
+	s.running[cpu] = r
+}
+
+// settle adds what a CPU has run to the lead.
+func (s *alps) settle(r *running) {
+	ranNs := max(s.e.nowNs-r.sinceNs, 0)
+	switch r.side {
+	case onTime:
+		s.leadNs += ranNs
+	case late:
+		s.leadNs -= ranNs
+	}
+	r.sinceNs = s.e.nowNs
+}
+
+func (s *alps) settleAll() {
+	for i := range s.running {
+		s.settle(&s.running[i])
+	}
 }
 
 // overdue returns the function that has waited longest, if for too long.
@@ -278,13 +390,17 @@ func (s *alps) starved() int32 {
 	return s.overdue()
 }
 
-// turnNs is how long an ordinary turn may be of a task that has so much left of
-// its slice.
-func (s *alps) turnNs(sliceNs int64) int64 {
-	if s.overdue() == none {
-		return sliceNs
+// turnNs is how long an ordinary turn of a function may be.
+func (s *alps) turnNs(t *alpsTask) int64 {
+	turnNs := t.sliceNs
+	s.findLate()
+	if t.late && s.first(onTime) != none || !t.late && s.first(late) != none {
+		turnNs = min(turnNs, lateTurnNs)
 	}
-	return min(sliceNs, max(s.ordinaryNs-s.e.nowNs, promotedSliceNs))
+	if s.overdue() != none {
+		turnNs = min(turnNs, max(s.ordinaryNs-s.e.nowNs, promotedSliceNs))
+	}
+	return turnNs
 }
 
 func (s *alps) next() int32 {
@@ -295,34 +411,40 @@ func (s *alps) next() int32 {
 	if len(s.system) > 0 {
 		return int32(s.system.pop().place)
 	}
-	e, ok := s.first()
-	if !ok {
+	job := s.choose(none)
+	if job == none {
 		return none
 	}
-	s.byDeadline.pop()
+	t := &s.tasks[job]
+	if t.late {
+		s.byLate.pop()
+	} else {
+		s.byDeadline.pop()
+	}
 	// Now, not when it starts: who has been served out of turn may be among them
 	// twice, and several CPUs are given out at once.
-	s.tasks[e.place].state = onCPU
-	return int32(e.place)
+	t.state = onCPU
+	return job
 }
 
 func (s *alps) started(cpu, job int32) (budgetNs int64) {
 	t := &s.tasks[job]
+	s.run(cpu, t)
 	if t.state == promoted {
-		s.running[cpu] = running{keySystem, 0}
 		return promotedSliceNs
 	}
 	t.state = onCPU
-	s.running[cpu] = running{t.key, t.patienceNs}
 	if t.key == keySystem {
 		s.systemVtime = max(s.systemVtime, t.vtime)
 		return t.sliceNs
 	}
-	return s.turnNs(t.sliceNs)
+	return s.turnNs(t)
 }
 
 func (s *alps) expired(cpu, job int32) (budgetNs int64, goOn bool) {
 	t := &s.tasks[job]
+	s.settle(&s.running[cpu])
+	s.running[cpu].side = noSide
 	s.decide(job)
 	s.advanceFair()
 	s.countRunnable(t, t.key != keySystem)
@@ -336,21 +458,22 @@ func (s *alps) expired(cpu, job int32) (budgetNs int64, goOn bool) {
 		s.systemVtime = max(s.systemVtime, t.vtime)
 	case len(s.system) > 0:
 		return 0, false
-	default:
-		if e, ok := s.first(); ok && e.key < t.key {
-			return 0, false
-		}
+	case s.choose(job) != job:
+		return 0, false
 	}
 	t.state = onCPU
-	s.running[cpu] = running{t.key, t.patienceNs}
+	t.late = t.key != keySystem && s.isLate(t)
+	s.run(cpu, t)
 	if t.key == keySystem {
 		return t.sliceNs, true
 	}
-	return s.turnNs(t.sliceNs), true
+	return s.turnNs(t), true
 }
 
 func (s *alps) stopped(cpu, job int32, ranNs int64) {
 	t := &s.tasks[job]
+	s.settle(&s.running[cpu])
+	s.running[cpu].side = noSide
 	s.advanceFair()
 	s.countRunnable(t, false)
 	if t.state == promoted {
@@ -361,8 +484,8 @@ func (s *alps) stopped(cpu, job int32, ranNs int64) {
 	t.state = asleep
 }
 
-// preempt ends, for a job that has become ready, the turn with the latest key of a
-// worse rank.
+// preempt ends a turn for a job that has become ready: the one with the latest key of a
+// worse rank; or else, for one on time, a late one of a worse rank.
 func (s *alps) preempt() int32 {
 	if s.freshNs != s.e.nowNs {
 		return none
@@ -373,15 +496,34 @@ func (s *alps) preempt() int32 {
 		if t.state != waiting {
 			continue
 		}
-		latest, victim := t.key, int32(none)
-		for n, r := range s.running {
-			if r.key > latest && r.patienceNs > t.patienceNs {
-				latest, victim = r.key, int32(n)
-			}
-		}
-		if victim != none {
+		if victim := s.victim(t); victim != none {
 			return victim
 		}
 	}
 	return none
+}
+
+func (s *alps) victim(t *alpsTask) int32 {
+	latest, worst := t.key, t.patienceNs
+	victim, lateVictim := int32(none), int32(none)
+	for n, r := range s.running {
+		if r.key > latest && r.patienceNs > t.patienceNs {
+			latest, victim = r.key, int32(n)
+		}
+		if r.side == late && r.patienceNs > worst {
+			worst, lateVictim = r.patienceNs, int32(n)
+		}
+	}
+	if t.key == keySystem {
+		return victim
+	}
+	s.settleAll()
+	s.advanceFair()
+	switch {
+	case s.isLate(t) && !s.lateFirst(false):
+		return none
+	case victim == none && !s.isLate(t) && !s.lateFirst(true):
+		return lateVictim
+	}
+	return victim
 }

@@ -75,6 +75,12 @@ func rankTable(rows ...[2]int64) Table {
 
 func TestALPSByHand(t *testing.T) {
 	tables := []Table{rankTable([2]int64{10, 10}, [2]int64{100, 100})}
+	// With two steps a class is of the same rank whatever it has used.
+	halfTable := Table{Classes: [][]Step{
+		{{Rank: 2, SliceNs: 100 * ms, DemandNs: 100 * ms}, {FromNs: 1000 * ms, Rank: 2, DemandNs: 100 * ms}},
+		{{Rank: 3, SliceNs: 1000 * ms, DemandNs: 1000 * ms}},
+		{{Rank: 1, SliceNs: 10 * ms, DemandNs: 10 * ms}},
+	}}
 	tests := []struct {
 		name string
 		jobs []Job
@@ -157,13 +163,30 @@ func TestALPSByHand(t *testing.T) {
 			ALPS{Tables: []Table{rankTable([2]int64{10, 10}, [2]int64{50, 100})}}, []float64{90, 140},
 		},
 		{
-			// Two steps say themselves what is thought of it: due at 20 throughout,
+			// Two steps say themselves what is thought of it: due at 200 throughout,
 			// it goes on.
 			"not if its class has steps", classJobs([3]int64{0, 0, 200}, [3]int64{1, 90, 20}), 1,
 			ALPS{Tables: []Table{{Classes: [][]Step{
 				{{Rank: 1, SliceNs: 10 * ms, DemandNs: 10 * ms}, {FromNs: 50 * ms, Rank: 1, SliceNs: 10 * ms, DemandNs: 10 * ms}},
 				{{Rank: 2, SliceNs: 10 * ms, DemandNs: 20 * ms}},
-			}}}, Stretch: 2}, []float64{200, 220},
+			}}}, Stretch: 20}, []float64{200, 220},
+		},
+		{
+			// The first is due at a fair time of 100, and late at the end of its third
+			// slice, at 300. Those on time have had more by then, as much as counts: it has
+			// 24 ms. From 324 on both have 8 ms each in turn, until it ends in its tenth,
+			// which begins at 476.
+			"who is late has half of the time", classJobs([3]int64{0, 0, 400}, [3]int64{1, 0, 100}), 1,
+			ALPS{Tables: []Table{halfTable}, Stretch: 1}, []float64{480, 500},
+		},
+		{
+			// The same until 334, when those on time have had 6 ms more. Rank 1 comes and
+			// takes the CPU of the late one, and keeps it at 342, having had 14 ms more. At 344
+			// it is done, and the late one has 16 ms, until both have had as much; from 360 on
+			// they go in turn again, and its last 2 ms begin at 480.
+			"a better rank takes the CPU of who is late",
+			classJobs([3]int64{0, 0, 400}, [3]int64{1, 0, 100}, [3]int64{2, 334, 10}), 1,
+			ALPS{Tables: []Table{halfTable}, Stretch: 1}, []float64{482, 510, 344},
 		},
 	}
 	for _, test := range tests {
