@@ -86,7 +86,7 @@ static inline __u64 alps_patience_ns(const struct alps_step *step, __u64 need_ns
 {
 	if (!step->stretch)
 		return step->rank * ALPS_RANK_NS;
-	return need_ns + need_ns * (step->stretch - 1) / cpus;
+	return need_ns + need_ns * (step->stretch - 1) / (cpus * cpus);
 }
 
 /*

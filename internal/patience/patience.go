@@ -38,5 +38,5 @@ func NeedByRank(demandNs map[uint32]uint64, stretch int) map[uint32]uint64 {
 // one CPU, and the nearer to it the more CPUs there are, as with many of them few
 // functions are late at once. It is patience_ns in bpf/sched_order.h.
 func Ns(needNs uint64, stretch, cpus int) uint64 {
-	return needNs + needNs*uint64(stretch-1)/uint64(cpus)
+	return needNs + needNs*uint64(stretch-1)/uint64(cpus*cpus)
 }

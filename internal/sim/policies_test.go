@@ -105,10 +105,10 @@ func TestALPSByHand(t *testing.T) {
 			ALPS{Tables: tables, Stretch: 2}, []float64{310, 160, 320},
 		},
 		{
-			// The same on two CPUs, where a stretch of 3 is one of 2.
+			// The same on two CPUs, where a stretch of 5 is one of 2.
 			"patience is shorter on two CPUs",
 			classJobs([3]int64{1, 0, 300}, [3]int64{1, 0, 300}, [3]int64{0, 150, 10}, [3]int64{0, 190, 10}), 2,
-			ALPS{Tables: tables, Stretch: 3}, []float64{310, 300, 160, 310},
+			ALPS{Tables: tables, Stretch: 5}, []float64{310, 300, 160, 310},
 		},
 		{
 			// The first step has rank 1 until 20 ms are used, then rank 3: the
