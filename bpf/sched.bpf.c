@@ -33,9 +33,8 @@ static void preempt_latest(struct task_struct *p, __u64 key, __u64 patience_ns)
 	struct alps_class *class;
 	struct cpu *victims;
 	struct bpf_iter_num it;
-	__u64 latest = key, worst = patience_ns, now = scx_bpf_now();
+	__u64 latest = key, worst = patience_ns;
 	__s32 victim = -1, late_victim = -1;
-	__s64 lead = lead_ns;
 	int *number;
 
 	bpf_iter_num_new(&it, 0, cpus_end);
@@ -44,7 +43,6 @@ static void preempt_latest(struct task_struct *p, __u64 key, __u64 patience_ns)
 
 		if (!c)
 			break;
-		lead += time_on_side(c, now);
 		if (!bpf_cpumask_test_cpu(*number, p->cpus_ptr))
 			continue;
 		if (c->key > latest && c->patience_ns > patience_ns) {
@@ -58,9 +56,9 @@ static void preempt_latest(struct task_struct *p, __u64 key, __u64 patience_ns)
 	}
 	bpf_iter_num_destroy(&it);
 	if (is_past(key, patience_ns)) {
-		if (latest != KEY_IDLE && !late_first(lead, false))
+		if (latest != KEY_IDLE && !late_first(lead_now(), false))
 			return;
-	} else if (key != KEY_SYSTEM && victim < 0 && !late_first(lead, true)) {
+	} else if (victim < 0 && late_victim >= 0 && key != KEY_SYSTEM && !late_first(lead_now(), true)) {
 		victim = late_victim;
 	}
 	if (victim < 0)
@@ -193,22 +191,17 @@ static __always_inline void dispatch(__s32 cpu, struct task_struct *prev, bool v
 	struct cpu *c = cpu_of(cpu);
 	struct task_ctx *tc = NULL;
 	bool goes_on = false;
-	__u64 max_slice_ns, slice_ns = 0, key = KEY_SYSTEM;
+	__u64 max_slice_ns, slice_ns = 0, key = KEY_SYSTEM, now = 0;
 
 	if (c && c->promoted)
 		end_promotion(c);
 	if (c && c->side != NO_SIDE) {
-		__sync_fetch_and_add(&lead_ns, time_on_side(c, scx_bpf_now()));
+		now = scx_bpf_now();
+		c->lead_ns += time_on_side(c, now);
 		c->side = NO_SIDE;
 	}
-	if (serve_overdue(cpu, &max_slice_ns))
+	if (serve_overdue(cpu, now, &max_slice_ns))
 		return;
-	if (may_wait(&shared_waiting, FUNCTIONS)) {
-		__u64 now = scx_bpf_now();
-
-		if (is_time_to_scan(&late_scanned_ns, LATE_SCAN_NS, now))
-			find_late(now);
-	}
 	/* Mostly the CPU is free for whoever is first. */
 	if ((!queued || (c && c->leaves)) && max_slice_ns == NO_LIMIT && !shared_waiting.late &&
 	    !(c && waits_for(c))) {

@@ -261,52 +261,6 @@ static void find_overdue(__u64 from, __u64 to, struct waiting *waiting, __u64 no
 	bpf_iter_scx_dsq_destroy(&it);
 }
 
-#define NO_LIMIT ~0ULL
-
-/*
- * The starvation bound: functions that have waited too long get short turns out
- * of turn, also before system tasks, and those first who have waited longest.
- * After each as much time again is for those whose turn it is, so that a crowd
- * does not make a round robin of it. Returns whether one is served, and else how
- * long an ordinary turn may be.
- */
-static bool serve_overdue(__s32 cpu, __u64 *max_slice_ns)
-{
-	struct serving how = { .max_slice_ns = promoted_slice_ns, .promote = true };
-	struct cpu *c = cpu_of(cpu);
-	bool shared = may_wait(&shared_waiting, FUNCTIONS), own = c && may_wait(&c->own, FUNCTIONS);
-	__s64 left_ns;
-	__u64 now;
-
-	*max_slice_ns = NO_LIMIT;
-	if (!max_wait_ns || !(shared || own))
-		return false;
-	now = scx_bpf_now();
-	if (shared && is_time_to_scan(&scanned_ns, max_wait_ns / OVERDUE_SCANS, now)) {
-		find_overdue(SHARED(FUNCTIONS), SHARED(OVERDUE), &shared_waiting, now);
-		if (shared_waiting.late)
-			find_overdue(SHARED(LATE), SHARED(OVERDUE), &shared_waiting, now);
-	}
-	if (own && is_time_to_scan(&c->scanned_ns, max_wait_ns / OVERDUE_SCANS, now))
-		find_overdue(PINNED(FUNCTIONS, cpu), PINNED(OVERDUE, cpu), &c->own, now);
-	if (!shared_waiting.overdue && !(c && c->own.overdue))
-		return false;
-	left_ns = ordinary_ns - now;
-	*max_slice_ns = left_ns > (__s64)promoted_slice_ns ? left_ns : promoted_slice_ns;
-	how.limit = now; /* they have waited since before */
-	return left_ns <= 0 && serve(OVERDUE, cpu, &how);
-}
-
-/* A turn out of turn is over. CPUs may overwrite each other's ordinary_ns: one
- * more or less out of turn. */
-static void end_promotion(struct cpu *c)
-{
-	__u64 now = scx_bpf_now();
-
-	c->promoted = 0;
-	ordinary_ns = now + (now - c->turn_ns) / (online_cpus ?: 1);
-}
-
 /* Whether a function is past its deadline. By the paper's rules none is. */
 static inline bool is_past(__u64 key, __u64 patience_ns)
 {
@@ -339,7 +293,7 @@ static void find_late(__u64 now)
 	bpf_iter_scx_dsq_destroy(&it);
 }
 
-/* For how long a CPU has been on a side: as what it adds to the lead of those on time. */
+/* For how long a CPU has been on a side, as what it adds to the lead of those on time. */
 static inline __s64 time_on_side(struct cpu *c, __u64 now)
 {
 	__s64 ns = now - c->since_ns;
@@ -361,15 +315,27 @@ static bool late_first(__s64 lead, bool better)
 	return lead > (better ? LATE_LEAD_NS : 0);
 }
 
-/* By how much those on time have had more; neither side saves up for later. */
+/* By how much CPU time those on time have had more by now; neither side saves up for
+ * later. */
 static __s64 lead_now(void)
 {
-	__s64 lead = lead_ns;
+	__s64 lead = lead_ns, before = lead;
+	__u64 now = scx_bpf_now();
+	struct bpf_iter_num it;
+	struct cpu *c;
+	int *number;
 
+	bpf_iter_num_new(&it, 0, cpus_end);
+	while ((number = bpf_iter_num_next(&it))) {
+		c = cpu_of(*number);
+		if (c)
+			lead += c->lead_ns + time_on_side(c, now);
+	}
+	bpf_iter_num_destroy(&it);
 	if (lead > LATE_LEAD_MAX_NS)
-		lead_ns = lead = LATE_LEAD_MAX_NS;
+		lead_ns = before - (lead - LATE_LEAD_MAX_NS);
 	else if (lead < -LATE_LEAD_MAX_NS)
-		lead_ns = lead = -LATE_LEAD_MAX_NS;
+		lead_ns = before - (lead + LATE_LEAD_MAX_NS);
 	return lead;
 }
 
@@ -390,6 +356,57 @@ static __u64 first_patience(__u64 dsq, __u64 place, __u64 patience_ns)
 		patience_ns = tc->patience_ns;
 	bpf_iter_scx_dsq_destroy(&it);
 	return patience_ns;
+}
+
+#define NO_LIMIT ~0ULL
+
+/*
+ * The starvation bound: functions that have waited too long get short turns out
+ * of turn, also before system tasks, and those first who have waited longest.
+ * After each as much time again is for those whose turn it is, so that a crowd
+ * does not make a round robin of it. Returns whether one is served, and else how
+ * long an ordinary turn may be. Who is late is looked for here, too, where the clock is
+ * read anyway, if the caller has not (now is 0 then).
+ */
+static bool serve_overdue(__s32 cpu, __u64 now, __u64 *max_slice_ns)
+{
+	struct serving how = { .max_slice_ns = promoted_slice_ns, .promote = true };
+	struct cpu *c = cpu_of(cpu);
+	bool shared = may_wait(&shared_waiting, FUNCTIONS), own = c && may_wait(&c->own, FUNCTIONS);
+	__s64 left_ns;
+
+	*max_slice_ns = NO_LIMIT;
+	if (!(shared || own))
+		return false;
+	if (!now)
+		now = scx_bpf_now();
+	if (shared && is_time_to_scan(&late_scanned_ns, LATE_SCAN_NS, now))
+		find_late(now);
+	if (!max_wait_ns)
+		return false;
+	if (shared && is_time_to_scan(&scanned_ns, max_wait_ns / OVERDUE_SCANS, now)) {
+		find_overdue(SHARED(FUNCTIONS), SHARED(OVERDUE), &shared_waiting, now);
+		if (shared_waiting.late)
+			find_overdue(SHARED(LATE), SHARED(OVERDUE), &shared_waiting, now);
+	}
+	if (own && is_time_to_scan(&c->scanned_ns, max_wait_ns / OVERDUE_SCANS, now))
+		find_overdue(PINNED(FUNCTIONS, cpu), PINNED(OVERDUE, cpu), &c->own, now);
+	if (!shared_waiting.overdue && !(c && c->own.overdue))
+		return false;
+	left_ns = ordinary_ns - now;
+	*max_slice_ns = left_ns > (__s64)promoted_slice_ns ? left_ns : promoted_slice_ns;
+	how.limit = now; /* they have waited since before */
+	return left_ns <= 0 && serve(OVERDUE, cpu, &how);
+}
+
+/* A turn out of turn is over. CPUs may overwrite each other's ordinary_ns: one
+ * more or less out of turn. */
+static void end_promotion(struct cpu *c)
+{
+	__u64 now = scx_bpf_now();
+
+	c->promoted = 0;
+	ordinary_ns = now + (now - c->turn_ns) / (online_cpus ?: 1);
 }
 
 /* Far enough behind any place in a queue that nothing is after it. */

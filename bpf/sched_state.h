@@ -154,6 +154,7 @@ enum side {
 struct cpu {
 	__u64 key;          /* of its task */
 	__u64 patience_ns;  /* of its task */
+	__s64 lead_ns;      /* its part of the lead of functions on time */
 	__u64 since_ns;     /* since when its time is not in lead_ns */
 	__u32 side;         /* enum side */
 	__u32 promoted;     /* its turn is out of turn */
@@ -185,7 +186,8 @@ __u64 scanned_ns;
 /* When functions that are late were last looked for. */
 __u64 late_scanned_ns;
 
-/* By how much CPU time functions on time have had more than late ones. */
+/* By how much CPU time functions on time have had more than late ones: the sum of this
+ * and of each CPU's part. */
 __s64 lead_ns;
 
 /* Until when nobody is served out of turn. */

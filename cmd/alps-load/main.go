@@ -21,7 +21,7 @@ type flags struct {
 		DryRun    bool          `name:"dry-run" help:"Check the policy and print it; touch nothing and need no privilege."`
 		MaxWait   time.Duration `name:"max-wait" placeholder:"DURATION" default:"1s" help:"Serve a function out of turn before it has waited longer (counts when the scheduler is attached)."`
 		MaxAge    time.Duration `name:"max-age" placeholder:"DURATION" default:"0s" help:"Serve all fairly, as without a policy, when the policy is older; 0s: never."`
-		Stretch   int           `name:"stretch" placeholder:"N" default:"4" help:"Let better ranks that came later pass a function by until it has taken N times (on C CPUs 1 + (N - 1) / C times) as long as if all shared the CPUs evenly; 0: always."`
+		Stretch   int           `name:"stretch" placeholder:"N" default:"4" help:"Let better ranks that came later pass a function by until it has taken N times (on C CPUs 1 + (N - 1) / C² times) as long as if all shared the CPUs evenly; 0: always."`
 		Functions string        `name:"functions" placeholder:"CGROUP" help:"Below which cgroup tasks that the policy does not know are functions all the same (default: the common parent of the policy's cgroups); none: nowhere."`
 		Paper     bool          `name:"paper" help:"Schedule by the rules of the paper, for comparison: no function preempts another, ranks are strict, and only the first row of a class counts."`
 		File      string        `arg:"" optional:"" help:"Policy to load; stdin unless given."`
