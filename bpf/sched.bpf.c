@@ -225,7 +225,7 @@ static __always_inline void dispatch(__s32 cpu, struct task_struct *prev, bool v
 	if (goes_on) {
 		own.key = key;
 		own.patience_ns = tc->patience_ns;
-		own.late = is_late(tc);
+		own.late = is_late(prev, tc);
 	}
 	if (!(goes_on && key == KEY_SYSTEM) && serve_functions(cpu, &own))
 		return;
@@ -291,7 +291,7 @@ void BPF_PROG(alps_running, struct task_struct *p)
 		if (function) {
 			c->class = tc->key_hash;
 			if (!tc->promoted)
-				c->side = is_late(tc) ? LATE_SIDE : ON_TIME_SIDE;
+				c->side = is_late(p, tc) ? LATE_SIDE : ON_TIME_SIDE;
 		}
 	}
 	count(function ? ALPS_CLASS_TURNS : ALPS_SYSTEM_TURNS);
@@ -393,8 +393,12 @@ void BPF_PROG(alps_cpu_online, __s32 cpu)
 SEC("struct_ops/alps_cpu_offline")
 void BPF_PROG(alps_cpu_offline, __s32 cpu)
 {
+	struct cpu *c = cpu_of(cpu);
+
 	__sync_fetch_and_add(&online_cpus, -1);
 	set_running(cpu, KEY_SYSTEM, 0); /* nobody to preempt there */
+	if (c)
+		c->side = NO_SIDE;
 }
 
 SEC("struct_ops/alps_init_task")

@@ -267,9 +267,12 @@ static inline bool is_past(__u64 key, __u64 patience_ns)
 	return patience_ns > PAPER_PATIENCE && key < fair_ns;
 }
 
-static inline bool is_late(struct task_ctx *tc)
+/* Whether a function waits, if it does, or runs among the late ones. */
+static inline bool is_late(struct task_struct *p, struct task_ctx *tc)
 {
-	return is_past(tc->key, tc->patience_ns);
+	__u32 cpu;
+
+	return is_past(tc->key, tc->patience_ns) && !pinned_to(p, &cpu);
 }
 
 /* Moves the functions that are past their deadlines, which are the first of all, to the
@@ -285,7 +288,7 @@ static void find_late(__u64 now)
 	for (__u32 i = unknown_zero; i < LATE_SCAN_MAX; i++) {
 		p = bpf_iter_scx_dsq_next(&it);
 		tc = p ? task_ctx(p) : NULL;
-		if (!tc || !is_late(tc))
+		if (!tc || !is_late(p, tc))
 			break;
 		if (scx_bpf_dsq_move_vtime(&it, p, SHARED(LATE), 0))
 			shared_waiting.late = 1;
