@@ -108,10 +108,10 @@ window of the change it does badly: what it knows is wrong, and with 4.0 to 6.0 
 knows nothing, on `alps-huawei` and `poisson`, though not on `bursty`. The swap is at a window's begin, the worst for
 that window; in the middle of one, the next is learnt from a mixture. A history without `--drift` makes it worse for as
 long as it reaches back: with four windows the second is still worse than under EEVDF on these three, and with all
-windows four to seven of the eight are. With `--drift`, a history costs one window more at most on these three, save for
-one window of `alps-huawei` that is more than 10% worse later. `alps-azure` has about five invocations of a class in a
-window, too few for `--drift` to tell a change by, and takes up to five windows. The trace of `sfs` comes in spells of
-overload, in which what waits is served after many windows; the swap matters less than they do.
+windows four to seven of the eight are. With `--drift`, a history costs nothing here on these three. `alps-azure` has
+about five invocations of a class in a window, too few for `--drift` to tell a change by, and takes up to five windows.
+The trace of `sfs` comes in spells of overload, in which what waits is served after many windows; the swap matters less
+than they do.
 
 ## Length of the windows
 
@@ -127,11 +127,9 @@ s to 5 min come to the same. With the last window alone, those of 5 and 10 s are
 of some classes none. From 1 min on there is little to gain. In windows of 10 min nothing has been learnt before the
 judged part begins, so it begins with what fair scheduling left undone, on `sfs` a long backlog.
 
-The short classes are near SRPT in ranks alone: strict, 0.97 to 1.21. As shipped they take 1.5 to 6 times SRPT's time
-with ten minutes of history in windows of up to 5 min, still far less than under EEVDF: in busy spells long functions
-come to their deadlines and go first ([decision 10](decisions/0010-fair-time.md)). In `alps-huawei` this costs most, and
-with one window of a minute it is not so: with more demands known, those of the longest classes fall into steps of
-shorter demands, and so of less patience. That this is the cause has not been tested.
+The short classes are near SRPT in ranks alone: strict, 0.97 to 1.21. As shipped they take 1.02 to 1.63 times SRPT's
+time with ten minutes of history in windows of up to 5 min, where EEVDF takes 9 to 134 times: in busy spells long
+functions come to their deadlines and have half of the time ([decision 10](decisions/0010-fair-time.md)).
 
 ## Mistaken predictions
 
