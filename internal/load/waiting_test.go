@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 
 	"alps/bpf"
@@ -18,12 +20,6 @@ import (
 
 // The scheduler looks into its queues only if something waits there, by its own count.
 // It may never be too low, or somebody waits for ever; too high for good, it costs time.
-
-// As struct waiting and struct cpu in bpf/sched_state.h.
-const (
-	cpuBytes     = 64
-	ownWaitingAt = 40
-)
 
 // waiting is how many system tasks and functions wait, for all CPUs and for one alone.
 func waiting(t *testing.T) (shared, own [2]uint32) {
@@ -33,13 +29,19 @@ func waiting(t *testing.T) (shared, own [2]uint32) {
 		t.Fatal(err)
 	}
 	bss := runningBSS(t)
+	var cpu *btf.Struct
+	if err := spec.Types.TypeByName("cpu", &cpu); err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(cpu.Members, func(m btf.Member) bool { return m.Name == "own" })
+	ownAt := uint32(hogCPU())*cpu.Size + cpu.Members[at].Offset.Bytes()
 	read := func(name string, at uint32) (two [2]uint32) {
 		for i := range two {
 			two[i] = binary.NativeEndian.Uint32(bss[spec.Variables[name].Offset+at+uint32(4*i):])
 		}
 		return two
 	}
-	return read("shared_waiting", 0), read("cpus", uint32(hogCPU())*cpuBytes+ownWaitingAt)
+	return read("shared_waiting", 0), read("cpus", ownAt)
 }
 
 // runningBSS is the variables of the scheduler in charge.
