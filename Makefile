@@ -83,8 +83,11 @@ test-vm: build ## run the tests on real kernels in QEMU
 	ALPS_VM=1 $(GO) test -count=1 -timeout 20m -run TestPredictsKernels ./internal/sim; \
 	$(foreach kernel,$(COLLECT_KERNELS),$(call VM_TEST,$(kernel),./internal/collect);) \
 	$(call VM_TEST,oldest,-run '$(COLLECT_BETWEEN)' ./internal/collect); \
-	$(call VM_TEST,oldest,-skip 'TestSoak|$(LOADERS_OWN)' ./internal/load ./cmd/alps-load); \
-	$(call VM_TEST,newest,-skip TestSoak ./internal/load ./cmd/alps-load); \
+	: a machine takes one core, so there are two at a time; \
+	failed=; $(call VM_TEST,oldest,-p 1 -skip 'TestSoak|$(LOADERS_OWN)' ./internal/load ./cmd/alps-load) & beside=$$!; \
+	$(call VM_TEST,newest,-p 1 -skip TestSoak ./internal/load ./cmd/alps-load) || failed=1; \
+	wait $$beside; \
+	test -z "$$failed"; \
 	CGO_ENABLED=0 $(GO) build -o bin/ ./internal/platforms/function; \
 	: in virtual time it does not matter what runs beside; \
 	failed=; ALPS_VIRTUAL_TIME=1 $(call VM_TEST,newest,-run 'TestLongestWait|Cost' ./internal/load,--icount 1 --cpus 1) & beside=$$!; \
