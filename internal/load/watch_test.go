@@ -65,6 +65,9 @@ func TestWatchAddsUp(t *testing.T) {
 	load(t, o, table(t, "2,b,comm:b,0,1,4000000,0\n2,a,comm:a,0,2,4000000,0\n"))
 	done(t, one)
 	done(t, two)
+	// The last that they use is counted when they leave their CPUs, which may be after
+	// their parent knows of their end.
+	time.Sleep(500 * time.Millisecond)
 	keys, system := nextGiven(t, w)
 	after, err := o.Status()
 	if err != nil {
