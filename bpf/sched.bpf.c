@@ -318,11 +318,19 @@ void BPF_PROG(alps_quiescent, struct task_struct *p, __u64 deq_flags)
 {
 	struct task_ctx *tc = task_ctx(p);
 	__u64 now = scx_bpf_now();
+	struct alps_class *class;
 	struct spell *spell;
 
 	if (!tc)
 		return;
 	account(p, tc);
+	/* The kernel may not have brought its CPU time up to date, and account not have
+	 * told of its last turn. */
+	if ((p->flags & PF_EXITING) && tc->turns && tc->key != KEY_SYSTEM) {
+		class = policy_entry(tc->key_hash);
+		if (class)
+			add_stats(&class->stats, tc, 0);
+	}
 	end_wait(tc); /* it may be taken out of a queue */
 	tc->slept_ns = now;
 	if (tc->spell && (p->flags & PF_EXITING)) {
