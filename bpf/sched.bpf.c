@@ -43,13 +43,13 @@ static void preempt_latest(struct task_struct *p, __u64 key, __u64 patience_ns)
 
 		if (!c)
 			break;
-		if (!bpf_cpumask_test_cpu(*number, p->cpus_ptr))
-			continue;
-		if (c->key > latest && c->patience_ns > patience_ns) {
+		if (c->key > latest && c->patience_ns > patience_ns &&
+		    bpf_cpumask_test_cpu(*number, p->cpus_ptr)) {
 			latest = c->key;
 			victim = *number;
 		}
-		if (c->side == LATE_SIDE && c->patience_ns > worst) {
+		if (c->side == LATE_SIDE && c->patience_ns > worst &&
+		    bpf_cpumask_test_cpu(*number, p->cpus_ptr)) {
 			worst = c->patience_ns;
 			late_victim = *number;
 		}
